@@ -1,0 +1,61 @@
+# Needs Python >= 3.11 and Node >= 20; everything else is installed below .venv and web/node_modules.
+# PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev` or to pytest.
+
+PYTHON ?= python3
+NODE ?= node
+BIN := .venv/bin
+STAMPS := .venv/.stamps
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format check-tools clean
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(STAMPS)/run web/node_modules/.stamp ## Start the whole system on http://127.0.0.1:8800 (Ctrl-C ends it)
+	@cd web && npm run --silent --if-present build
+	@exec $(BIN)/python -m hub dev $(ARGS)
+
+test: lint ## Check and test everything
+	@cd web && npm run --silent --if-present test
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMPS)/dev ## Format the Python sources
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+clean: ## Remove what was installed and built (not the data of `make run`, which is in .hub)
+	@rm -rf .venv web/node_modules web/dist
+
+check-tools:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Python >= 3.11 is needed as '$(PYTHON)' (or set PYTHON=...)" >&2; exit 1; }
+	@$(NODE) -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null \
+		|| { echo "Node >= 20 is needed as '$(NODE)' (or set NODE=...)" >&2; exit 1; }
+
+$(STAMPS)/venv: | check-tools
+	@echo "making .venv"
+	@$(PYTHON) -m venv .venv
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/run: requirements.txt requirements-embedded.txt constraints.txt | $(STAMPS)/venv
+	@echo "installing the hub's Python packages"
+	@$(PIP) -r requirements.txt -r requirements-embedded.txt
+	@touch $@
+
+$(STAMPS)/dev: requirements-dev.txt $(STAMPS)/run
+	@echo "installing what the tests need"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+web/node_modules/.stamp: web/package.json web/package-lock.json | check-tools
+	@echo "installing web/"
+	@cd web && npm ci --silent
+	@touch $@

@@ -1,0 +1,192 @@
+"""``python -m bench``: the commands (contract section 1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.contenders import chosen
+from bench.load.build import BuildError, load_client
+from bench.load.client import LoadError, Row
+from bench.plot import draw
+from bench.report import View, medians, show
+from bench.runs import Measure, append_lines, interleaved
+from bench.scenarios import connect as connect_
+from bench.scenarios import fanout as fanout_
+from bench.scenarios import latency as latency_
+from bench.scenarios import publish as publish_
+from bench.scenarios import targeted as targeted_
+from bench.servers.base import Server, StartError
+from hub.embedded import EmbeddedError
+
+app = typer.Typer(
+    help="The hub beside bare python-socketio and Node's socket.io, measured in one run.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Rounds = Annotated[int, typer.Option(min=1, help="How often each contender runs, in turn.")]
+Only = Annotated[list[str] | None, typer.Option(help="Contenders to run (repeat it); all if none.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Append every row as a JSON line.")]
+Plot = Annotated[Path | None, typer.Option(help="Draw the medians as an SVG file.")]
+
+
+class Way(StrEnum):
+    """What a latency covers; see ``bench/scenarios/latency.py``."""
+
+    FULL = "full"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One comparison: how a started server is measured, which contenders, how often."""
+
+    command: str
+    measure: Measure
+    contenders: Sequence[type[Server]]
+    rounds: int
+
+
+def _run(jobs: Sequence[Job], json_file: Path | None) -> list[Row]:
+    """Run jobs one after the other; a failure is one message and exit status 1."""
+    progress = Console(stderr=True)
+
+    def show_row(row: Row) -> None:
+        if json_file is not None:
+            append_lines(json_file, row)
+        progress.print(f"round {row['round']}: {row['variant']}, {row['case']}", highlight=False)
+
+    async def run_all() -> list[Row]:
+        rows: list[Row] = []
+        for job in jobs:
+            rows += await interleaved(
+                job.command, job.contenders, job.rounds, job.measure, show_row
+            )
+        return rows
+
+    try:
+        load_client()
+        return asyncio.run(run_all())
+    except (BuildError, StartError, LoadError, EmbeddedError) as error:
+        progress.print(str(error), style="red", highlight=False, markup=False)
+        raise typer.Exit(1) from error
+
+
+def _contenders(only: Sequence[str] | None, *, through_redis: bool = False) -> list[type[Server]]:
+    try:
+        return chosen(only, through_redis=through_redis)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--only") from error
+
+
+def _show(rows: Sequence[Row], view: View, plot: Path | None) -> None:
+    console = Console()
+    if not console.is_terminal:  # a file or a pipe has no width: do not cut the columns
+        console = Console(width=140)
+    show(console, rows, view)
+    if plot is not None:
+        draw(plot, medians(rows), view)
+
+
+@app.command()
+def latency(
+    clients: Annotated[int, typer.Option(min=1, help="Clients in the one room.")] = 100,
+    rate: Annotated[float, typer.Option(min=0.01, help="Events a second.")] = 20,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long events come.")] = 10,
+    rounds: Rounds = 3,
+    path: Annotated[Way, typer.Option(help="The whole way, or from the live message on.")] = (
+        Way.FULL
+    ),
+    only: Only = None,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """Milliseconds from publishing an event to its arrival at the clients."""
+    load = latency_.Load(clients, rate, seconds, path.value)
+    contenders = _contenders(only, through_redis=path is Way.FULL)
+    job = Job("latency", partial(latency_.measure, load=load), contenders, rounds)
+    _show(_run([job], json_file), latency_.VIEW, plot)
+
+
+@app.command()
+def fanout(
+    clients: Annotated[list[int] | None, typer.Option(min=1, help="Room sizes (repeat it).")] = (
+        None
+    ),
+    burst: Annotated[list[int] | None, typer.Option(min=1, help="Events at once (repeat it).")] = (
+        None
+    ),
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each case runs.")] = 2,
+    rounds: Rounds = 3,
+    only: Only = None,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """CPU per delivery when a whole room hears every event."""
+    jobs = []
+    for size in clients or (100, 1000, 5000):
+        load = fanout_.Load(size, tuple(burst or (1, 8)), seconds)
+        measure = partial(fanout_.measure, load=load)
+        jobs.append(Job("fanout", measure, _contenders(only), rounds))
+    _show(_run(jobs, json_file), fanout_.VIEW, plot)
+
+
+@app.command()
+def targeted(
+    clients: Annotated[int, typer.Option(min=1, help="Clients, each in its own room.")] = 1000,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long it runs.")] = 2,
+    rounds: Rounds = 3,
+    only: Only = None,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """Deliveries a second when every event is for one client."""
+    load = targeted_.Load(clients, seconds)
+    job = Job("targeted", partial(targeted_.measure, load=load), _contenders(only), rounds)
+    _show(_run([job], json_file), targeted_.VIEW, plot)
+
+
+@app.command()
+def connect(
+    clients: Annotated[int, typer.Option(min=1, help="Clients that arrive.")] = 5000,
+    window: Annotated[int, typer.Option(min=1, help="Connects under way at a time.")] = 64,
+    drop: Annotated[int, typer.Option(min=0, help="Clients that leave at once.")] = 3000,
+    rounds: Rounds = 3,
+    only: Only = None,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """Connects a second, memory per idle client, and what a mass disconnect costs."""
+    load = connect_.Load(clients, window, min(drop, clients - 1))
+    job = Job("connect", partial(connect_.measure, load=load), _contenders(only), rounds)
+    rows = _run([job], json_file)
+    _show([row for row in rows if row["phase"] == "connect"], connect_.ARRIVAL, plot)
+    _show([row for row in rows if row["phase"] == "drop"], connect_.LEAVING, None)
+
+
+@app.command()
+def publish(
+    events: Annotated[int, typer.Option(min=2, help="Events to publish.")] = 2000,
+    rounds: Rounds = 3,
+    only: Only = None,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """Events a second that one publisher gets accepted."""
+    measure = partial(publish_.measure, load=publish_.Load(events))
+    job = Job("publish", measure, _contenders(only, through_redis=True), rounds)
+    _show(_run([job], json_file), publish_.VIEW, plot)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""The load client: thousands of Socket.IO clients in one cheap process, driven line by line."""

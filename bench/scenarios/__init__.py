@@ -1,0 +1,1 @@
+"""What is measured: one module per command, each an async function that yields result rows."""

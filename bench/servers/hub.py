@@ -1,0 +1,149 @@
+"""The hub as it ships: ``hub serve``, ``workers.ingest``, Redis and MongoDB, a process each.
+
+Only the node (``hub serve``) has the measured core for itself; worker, Redis and database share the
+other one with the load client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import jwt
+
+from bench.feeds import Record, write_feed
+from bench.measure import cores
+from bench.payload import envelope
+from bench.servers.base import Feed, FeedShape, Follower, Program, Server
+from hub.broker.keys import Keys
+from hub.embedded import MongoServer, RedisServer
+from hub.stores.heads import Head, Heads
+from hub.stores.mongo import open_mongo
+from workers import Publisher
+
+_DATABASE = "bench"
+_PROJECT = "bench"
+_PARTITIONS = 16  # the default of HUB_PARTITIONS
+
+
+def live_records(
+    heads: Mapping[str, Head], rooms: Sequence[str], shape: FeedShape
+) -> Iterator[Record]:
+    """What ingest publishes to the nodes once events are stored, for ``rooms`` in turn.
+
+    This is the one place that knows the hub's live message, as ``hub/broker/scripts/publish.lua``
+    writes it and ``hub.broker.hotlog.parse_live`` reads it. Events that one burst brings to a
+    channel travel as one message, as they do out of one batch of ingest.
+    """
+    keys = Keys(_PARTITIONS)
+    offsets = {room: heads[room].offset for room in rooms}
+    for number in range(shape.events // shape.burst):
+        room = rooms[number % len(rooms)]
+        first, offsets[room] = offsets[room] + 1, offsets[room] + shape.burst
+        epoch = heads[room].epoch
+        events = [
+            json.dumps(
+                {**envelope(offset, channel=room), "epoch": epoch},
+                ensure_ascii=False,
+                separators=(",", ":"),
+            )
+            for offset in range(first, first + shape.burst)
+        ]
+        message = f"{epoch} {first}\n" + "\n".join(events)
+        command = (b"PUBLISH", keys.live(room).encode(), message.encode())
+        yield Record(command, shape.members * shape.burst)
+
+
+class Hub(Server):
+    """One node with everything on: tokens, offsets, recovery strings, limits."""
+
+    name = "hub"
+    includes = "hub serve: JWT, offsets, recovery strings; live events from Redis"
+    probe = '421["unsubscribe",{"channel":"job:none"}]'
+    stores = True
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._secret = secrets.token_urlsafe(48)
+        self.mongo_url = ""
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        redis = RedisServer(self.directory / "redis")
+        mongo = MongoServer(self.directory / "mongo")
+        for server in (redis, mongo):
+            stack.push_async_callback(server.stop)
+            await server.start()
+        self.redis_port, self.mongo_url = redis.port, mongo.url
+        ingest = self._program("ingest", "-m", "workers.ingest")
+        await self._run(stack, ingest, cores()[1])
+        node = self._program("node", "-m", "hub", "serve", "--host", "127.0.0.1", "--port", "0")
+        ready = await self._run(stack, node, cores()[0])
+        self.pid, self.port = node.pid, int(ready.rpartition(":")[2])
+
+    async def prepare(self, rooms: Sequence[str]) -> None:
+        """Start the jobs among ``rooms``; give every other channel a first event."""
+        async with Publisher(self.redis_url) as publisher:
+            users = [room.removeprefix("user:") for room in rooms if room.startswith("user:")]
+            for at in range(0, len(users), 100):
+                some = users[at : at + 100]
+                await publisher.notify(users=some, type="bench", title="t", body="b")
+            for room in set(rooms) - {f"user:{user}" for user in users}:
+                job_id = room.removeprefix("job:")
+                job = publisher.job(job_id, project_id=_PROJECT, owner_id="o")
+                await job.start(total_scenarios=1_000_000, total_features=1)
+                await job.status("GENERATING")
+        await self._heads(rooms)
+
+    def plan(self, follower: Follower) -> str:
+        user = follower.room.removeprefix("user:")
+        if user != follower.room:
+            return "40" + json.dumps({"token": self._token(user)})
+        subscribe = json.dumps(["subscribe", {"channel": follower.room}])
+        return "40" + json.dumps({"token": self._token(f"u{follower.index}")}) + f"\t421{subscribe}"
+
+    async def feed(self, rooms: Sequence[str], shape: FeedShape) -> Feed:
+        heads = await self._heads(rooms)
+        write_feed(shape.file, live_records(heads, rooms, shape))
+        return Feed(shape.file, loop=False, records_per_burst=1)
+
+    def publisher(self, room: str, count: int, rate: float) -> Program:
+        arguments = [self.redis_url, room.removeprefix("job:"), _PROJECT, str(count), str(rate)]
+        command = [sys.executable, "-m", "bench.publishers.hub", *arguments]
+        return Program("publisher", command, {}, self.directory / "publisher.log")
+
+    async def _heads(self, rooms: Sequence[str]) -> dict[str, Head]:
+        """Where every room's log ends, once ingest has stored what it was given."""
+        client = open_mongo(self.mongo_url, timeout=30)
+        try:
+            async with asyncio.timeout(120):
+                while True:
+                    heads = await Heads(client[_DATABASE]).read(rooms)
+                    if len(heads) == len(rooms) and all(head.offset for head in heads.values()):
+                        return heads
+                    await asyncio.sleep(0.1)
+        finally:
+            await client.close()
+
+    def _token(self, user: str) -> str:
+        claims = {"sub": user, "exp": int(time.time()) + 3600, "projects": [_PROJECT]}
+        return jwt.encode(claims, self._secret, "HS256")
+
+    def _program(self, name: str, *arguments: str) -> Program:
+        env = {
+            "HUB_REDIS_URL": self.redis_url,
+            "HUB_MONGO_URL": self.mongo_url,
+            "HUB_MONGO_DB": _DATABASE,
+            "HUB_JWT_SECRET": self._secret,
+            "HUB_LOG_LEVEL": "WARNING",
+            # Limits that a crowd from one address on one job would run into. They stay on.
+            "HUB_MAX_CONNECTIONS_PER_JOB": "1000000",
+            "HUB_RATE_COMMANDS": "1000000/second",
+            "HUB_RATE_CONNECTS": "1000000/second",
+        }
+        return Program(name, [sys.executable, *arguments], env, self.directory / f"{name}.log")

@@ -1,0 +1,185 @@
+"""What the operator configures: the ``HUB_*`` variables of contract section 1.
+
+All of them are read and checked together at start, so that one failed start names every problem.
+A secret is held as ``SecretStr`` or inside a URL that is masked wherever settings are printed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from config import values
+from config.values import Rate, mask_url
+
+__all__ = ["Problem", "Rate", "Settings", "SettingsError", "load_settings", "mask_url"]
+
+PREFIX = "HUB_"
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.split_names)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one variable; ``message`` never repeats a secret."""
+
+    variable: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.variable}: {self.message}"
+
+
+class SettingsError(Exception):
+    """The environment is not usable; ``problems`` has all of them, ``str()`` a line for each."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """The hub's configuration, frozen. Build it with :func:`load_settings`, in tests directly.
+
+    The constructor itself reads nothing from the environment. Contract section 1 says what each
+    variable means; times are seconds, sizes bytes.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_prefix=PREFIX, env_ignore_empty=True, extra="forbid"
+    )
+
+    redis_url: Annotated[str, BeforeValidator(values.redis_url)] | None = None
+    mongo_url: Annotated[str, BeforeValidator(values.mongo_url)] | None = None
+    mongo_db: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")] = "hub"
+
+    jwt_secret: Annotated[SecretStr, BeforeValidator(values.jwt_secret)] | None = None
+    jwt_jwks_url: Annotated[str, BeforeValidator(values.http_url)] | None = None
+    jwt_public_key: Annotated[str, BeforeValidator(values.public_key)] | None = None
+    jwt_algorithms: Annotated[Names, BeforeValidator(values.algorithms)] = ()
+    """What a token may be signed with; the default follows from which keys are set."""
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+
+    cors_origins: Annotated[Names, BeforeValidator(values.origins)] = ()
+    """Origins beside the hub's own that browsers may call from; ``*`` is any."""
+
+    max_connections_per_job: Annotated[int, Field(ge=1)] = 5
+    idle_timeout: Seconds = 1800
+    job_retention: Annotated[int, Field(ge=1)] = 86_400
+    notification_retention: Annotated[int, Field(ge=1)] = 7_776_000
+    rate_commands: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(20, 1)
+    rate_connects: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(60, 60)
+    outbox_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    drain_seconds: Annotated[float, Field(ge=0)] = 25
+    max_message: Annotated[int, Field(ge=1024)] = 65_536
+    recovery_seconds: Seconds = 120
+    partitions: Annotated[int, Field(ge=1, le=100)] = 16
+    """Journal partitions. Every process of a cluster needs the same number, for good."""
+
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(values.upper)
+    ] = "INFO"
+    log_format: Annotated[Literal["json", "console"], BeforeValidator(values.lower)] = "json"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_algorithms(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("jwt_algorithms"):
+            return {**given, "jwt_algorithms": values.default_algorithms(given)}
+        return given
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the constructor was given; :func:`load_settings` brings the environment."""
+        return (init_settings,)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Fields for ``repr`` and ``str``, passwords in URLs masked."""
+        for name, value in super().__repr_args__():
+            is_url = name in ("redis_url", "mongo_url", "jwt_jwks_url") and value is not None
+            yield name, mask_url(value) if is_url else value
+
+
+def load_settings(
+    env: Mapping[str, str] | None = None,
+    *,
+    require: Collection[str] = ("redis_url", "mongo_url", "jwt"),
+) -> Settings:
+    """Read the settings from ``env`` (default: this process's environment).
+
+    ``require`` names what must be set: fields of :class:`Settings`, or ``jwt`` for any way to
+    check a token. Raises :class:`SettingsError` with every problem at once.
+    """
+    source = EnvSettingsSource(Settings, env_ignore_empty=True)
+    environ = os.environ if env is None else env
+    source.env_vars = {name.lower(): value for name, value in environ.items() if value}
+    given = source()
+    problems = [*_missing(given, require), *_keys_without_algorithm(given)]
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        problems += _malformed(error)
+    if problems:
+        raise SettingsError(sorted(problems, key=lambda problem: problem.variable))
+    return settings
+
+
+_EXAMPLES = {
+    "redis_url": "redis://127.0.0.1:6379/0",
+    "mongo_url": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
+}
+
+
+def _missing(given: Mapping[str, Any], require: Collection[str]) -> Iterator[Problem]:
+    for name in require:
+        if name == "jwt":
+            if not any(given.get(key) for key in values.KEY_FIELDS):
+                message = (
+                    "is not set: set it (at least 32 bytes), HUB_JWT_JWKS_URL or HUB_JWT_PUBLIC_KEY"
+                )
+                yield Problem(variable("jwt_secret"), message)
+        elif not given.get(name):
+            example = f", for example {_EXAMPLES[name]}" if name in _EXAMPLES else ""
+            yield Problem(variable(name), f"is not set{example}")
+
+
+def _keys_without_algorithm(given: Mapping[str, Any]) -> Iterator[Problem]:
+    """An algorithm whose own key is not set could never accept a token."""
+    chosen = values.split_names(given.get("jwt_algorithms") or ())
+    if not isinstance(chosen, tuple) or not any(given.get(key) for key in values.KEY_FIELDS):
+        return
+    for name in chosen:
+        if name in values.ALGORITHMS and not any(given.get(key) for key in values.key_fields(name)):
+            needed = " or ".join(variable(key) for key in values.key_fields(name))
+            yield Problem(variable("jwt_algorithms"), f"{name} needs {needed}, which is not set")
+
+
+def _malformed(error: ValidationError) -> Iterator[Problem]:
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        message = item["msg"].removeprefix("Value error, ").replace("Input should", "should", 1)
+        yield Problem(variable(str(item["loc"][0])), message)
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field of :class:`Settings`."""
+    return PREFIX + field.upper()

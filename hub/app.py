@@ -1,0 +1,155 @@
+"""One hub node: puts the parts together, serves until it is told to stop."""
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import uvloop
+from aiohttp import web
+from pymongo.errors import PyMongoError
+from redis.asyncio import Redis
+
+from config.logs import get_logger, setup_logging
+from config.settings import Settings
+from hub.broker.connect import command, open_redis
+from hub.broker.hotlog import HotLog
+from hub.broker.journal import Journal
+from hub.broker.keys import Keys
+from hub.broker.live import LiveChannels
+from hub.broker.receipts import Receipts
+from hub.gateways.http.health import HealthResources
+from hub.gateways.http.jobs import JobResources
+from hub.gateways.http.problems import problems
+from hub.gateways.http.publish import PublishResource
+from hub.gateways.sio.commands import ChannelCommands
+from hub.gateways.sio.hub import HubNamespace
+from hub.gateways.sio.server import SocketServer
+from hub.services.authenticate import Authenticator
+from hub.services.catchup import CatchUp
+from hub.services.channels import Channels
+from hub.services.following import Following
+from hub.services.health import Check, Health
+from hub.services.jobs import Jobs
+from hub.services.publish import Publishing
+from hub.stores.events import Events
+from hub.stores.heads import Heads
+from hub.stores.mongo import Database, ensure_indexes, open_mongo
+
+BODY_AT_MOST: Final = 1024 * 1024
+_BACKLOG: Final = 4096
+_STOP_TIMEOUT: Final = 2.0
+_log = get_logger(__name__)
+
+
+def run_node(settings: Settings, sock: socket.socket, *, on_ready: Callable[[], None]) -> None:
+    """Serves one node on the listening socket ``sock``; returns after SIGTERM or SIGINT.
+
+    ``on_ready`` is called once the node answers. A store that is out of reach does not stop the
+    start: ``/readyz`` says so until it is back.
+    """
+    setup_logging(settings.log_level, settings.log_format)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, sock, on_ready))
+
+
+async def _serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], None]) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with node(settings) as app:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_TIMEOUT)
+        await runner.setup()
+        try:
+            sock.setblocking(False)
+            await web.SockSite(runner, sock, backlog=_BACKLOG).start()
+            _relax_garbage_collection()
+            on_ready()
+            await stopping.wait()
+        finally:
+            await runner.cleanup()
+
+
+def _relax_garbage_collection() -> None:
+    """What exists at start lives as long as the process: the collector need not look at it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+@asynccontextmanager
+async def node(settings: Settings) -> AsyncIterator[web.Application]:
+    """The node's application, with everything that it needs running."""
+    if settings.redis_url is None or settings.mongo_url is None:
+        raise ValueError("a node needs redis_url and mongo_url")
+    keys = Keys(settings.partitions)
+    redis = open_redis(settings.redis_url)
+    mongo = open_mongo(settings.mongo_url)
+    db = mongo[settings.mongo_db]
+    events, heads = Events(db), Heads(db)
+    following = Following(heads, CatchUp(events, HotLog(redis, keys)))
+    live = LiveChannels(settings.redis_url, keys, following.on_batch, following.on_restored)
+    jobs = Jobs(heads, events)
+    authenticator = Authenticator(settings)
+    channels = Channels(jobs, following)
+    sio = socket_server(settings)
+    sio.register("/", HubNamespace(authenticator, channels, ChannelCommands(channels).table()))
+
+    app = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
+    app.add_routes(HealthResources(Health(_checks(redis, db, live))).routes())
+    app.add_routes(JobResources(authenticator, jobs).routes())
+    publishing = Publishing(Journal(redis, keys), Receipts(redis, keys))
+    app.add_routes(PublishResource(authenticator, publishing).routes())
+    sio.attach(app)
+
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(following.run(live))
+        preparing = tasks.create_task(_prepare(db))
+        try:
+            yield app
+        finally:
+            await sio.eio.stop()
+            serving.cancel()
+            preparing.cancel()
+    await live.close()
+    await redis.aclose()
+    await mongo.close()
+
+
+def socket_server(settings: Settings) -> SocketServer:
+    """The Socket.IO server with the settings' limits and origins."""
+    origins = settings.cors_origins
+    return SocketServer(
+        outbox_bytes=settings.outbox_bytes,
+        max_http_buffer_size=settings.max_message,
+        cors_allowed_origins="*" if "*" in origins else list(origins) or None,
+        http_compression=False,
+    )
+
+
+def _checks(redis: Redis, db: Database, live: LiveChannels) -> dict[str, Check]:
+    async def live_connection() -> None:
+        if not live.connected:
+            raise ConnectionError
+
+    return {
+        "redis": lambda: command(redis.ping()),
+        "live": live_connection,
+        "mongo": lambda: db.command("ping"),
+    }
+
+
+async def _prepare(db: Database) -> None:
+    """Creates the indexes, however long MongoDB takes to appear."""
+    while True:
+        try:
+            await ensure_indexes(db)
+        except PyMongoError as error:
+            _log.warning("node.mongo_unreachable", error=repr(error))
+            await asyncio.sleep(1)
+        else:
+            return

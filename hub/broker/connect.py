@@ -1,0 +1,33 @@
+"""Opening Redis connections that never hang: every one has time limits and few retries."""
+
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+COMMAND_TIMEOUT: Final = 1.0
+"""Seconds for one command; with its one retry a caller waits 2 s at most."""
+
+
+def open_redis(url: str, *, timeout: float = COMMAND_TIMEOUT, max_connections: int = 64) -> Redis:
+    """A client for ``url``, not connected yet; answers are bytes.
+
+    A command on a connection that broke meanwhile is sent once more on a fresh one; a time-out
+    is not repeated. Raises ``redis.RedisError`` from the commands themselves.
+    """
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), 1, (RedisConnectionError,)),
+        max_connections=max_connections,
+        health_check_interval=0,
+    )
+
+
+async def command(reply: Awaitable[Any] | Any) -> Any:
+    """Awaits a client method whose stub says that it may be synchronous as well."""
+    return await reply

@@ -1,0 +1,147 @@
+"""The journal: one Redis stream per partition, the only way in for publications."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from hub.broker.connect import command
+from hub.broker.keys import Keys
+from hub.broker.scripts import Call, Script
+from hub.domain import times
+from hub.domain.publications import AnyPublication
+
+GROUP: Final = "ingest"
+_DEAD_KEPT: Final = 10_000  # per partition; older ones are dropped
+_APPEND_ONCE: Final = Script("append_once")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A publication in the journal. ``at``: when Redis accepted it; the same however often the
+    entry is read."""
+
+    id: str
+    raw: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An entry that can never be processed, and why."""
+
+    entry: Entry
+    reason: str
+
+
+def journal_entry(keys: Keys, publication: AnyPublication) -> tuple[str, dict[Any, Any]]:
+    """The stream that ``publication`` belongs on, and the fields of its entry there."""
+    return keys.journal(keys.partition(publication.channel)), {"p": publication.encode()}
+
+
+class Journal:
+    """Appending. A publication is durable once ``append`` returned (as far as the Redis server's
+    own AOF setting goes); readers may see it twice."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+
+    async def append(self, publications: Iterable[AnyPublication]) -> None:
+        """Appends in order, in one round trip. Raises ``redis.RedisError``; then any part of them
+        may be in the journal, and appending them again is harmless."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for publication in publications:
+                pipe.xadd(*journal_entry(self._keys, publication))
+            await pipe.execute()
+
+    async def append_once(
+        self, publications: Sequence[AnyPublication], *, remember: int
+    ) -> list[bool]:
+        """As ``append``, and says of each whether it is new: False for an id that was appended
+        this way within the last ``remember`` seconds."""
+        calls = []
+        for publication in publications:
+            partition = self._keys.partition(publication.channel)
+            mark = self._keys.seen(partition, str(publication.id))
+            calls.append(
+                Call([self._keys.journal(partition), mark], [publication.encode(), remember])
+            )
+        return [bool(new) for new in await _APPEND_ONCE.run_many(self._redis, calls)]
+
+
+class PartitionReader:
+    """Reading one partition. There is one consumer name for whoever holds the partition's lease,
+    so what a dead worker had read and not acknowledged is simply read again by the next."""
+
+    def __init__(self, redis: Redis, keys: Keys, partition: int) -> None:
+        self.partition = partition
+        self._redis = redis
+        self._journal = keys.journal(partition)
+        self._dead = keys.dead(partition)
+
+    async def pending(self, limit: int) -> list[Entry]:
+        """Entries that were read before and never acknowledged, oldest first."""
+        return await self._read("0", limit, None)
+
+    async def next(self, limit: int, block_ms: int) -> list[Entry]:
+        """Entries that nobody has read, oldest first; waits up to ``block_ms`` for the first."""
+        return await self._read(">", limit, block_ms)
+
+    async def _read(self, start: str, limit: int, block_ms: int | None) -> list[Entry]:
+        try:
+            reply: Any = await command(
+                self._redis.xreadgroup(
+                    GROUP, "reader", {self._journal: start}, count=limit, block=block_ms
+                )
+            )
+        except ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            await self._create_group()
+            return []
+        streams = reply.values() if isinstance(reply, dict) else [found for _, found in reply or []]
+        return [_entry(id_, fields) for found in streams for id_, fields in _flat(found)]
+
+    async def _create_group(self) -> None:
+        try:
+            await command(self._redis.xgroup_create(self._journal, GROUP, id="0", mkstream=True))
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Puts entries on the partition's dead-letter stream, in one round trip."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for letter in letters:
+                fields: dict[Any, Any] = {
+                    "p": letter.entry.raw,
+                    "reason": letter.reason,
+                    "entry": letter.entry.id,
+                }
+                pipe.xadd(self._dead, fields, maxlen=_DEAD_KEPT, approximate=True)
+            await pipe.execute()
+
+    async def acknowledge(self, entries: Sequence[Entry]) -> None:
+        """Removes processed entries for good."""
+        ids = [entry.id for entry in entries]
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.xack(self._journal, GROUP, *ids)
+            pipe.xdel(self._journal, *ids)
+            await pipe.execute()
+
+
+def _flat(found: Any) -> list[Any]:
+    """One stream's entries, whether the reply nests them once (RESP2) or twice (RESP3)."""
+    nested = found and found[0] and isinstance(found[0][0], list | tuple)
+    entries: list[Any] = found[0] if nested else found
+    return entries
+
+
+def _entry(entry_id: bytes, fields: dict[bytes, bytes] | None) -> Entry:
+    text = entry_id.decode()
+    at = times.from_ms(int(text.partition("-")[0]))
+    return Entry(text, (fields or {}).get(b"p", b""), at)

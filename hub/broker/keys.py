@@ -1,0 +1,52 @@
+"""Every Redis key and channel name of the hub. All keys of a partition share one hash slot."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from hub.domain.channels import partition_of
+
+INGEST_WORKERS: Final = "hub:ingest:workers"
+"""Sorted set: ingest worker id → when it was last alive (Unix seconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names for a deployment with this many partitions."""
+
+    partitions: int
+
+    def tag(self, partition: int) -> str:
+        """The hash tag that keeps a partition's keys in one slot: ``{p07}``."""
+        return f"{{p{partition:02d}}}"
+
+    def journal(self, partition: int) -> str:
+        """Stream of publications waiting for ingest."""
+        return f"hub:{self.tag(partition)}:journal"
+
+    def dead(self, partition: int) -> str:
+        """Stream of publications that can never be processed."""
+        return f"hub:{self.tag(partition)}:dead"
+
+    def lease(self, partition: int) -> str:
+        """The id of the ingest worker that reads the partition's journal."""
+        return f"hub:{self.tag(partition)}:lease"
+
+    def seen(self, partition: int, publication_id: str) -> str:
+        """Marks a publication that came by HTTP, so that its repeat is not appended again."""
+        return f"hub:{self.tag(partition)}:seen:{publication_id}"
+
+    def receipt(self, caller: str, key: str) -> str:
+        """What a caller was answered for an idempotency key."""
+        return f"hub:receipt:{caller}:{key}"
+
+    def log(self, channel: str) -> str:
+        """Stream with the newest events of a channel; entry ``17-0`` is offset 17."""
+        return f"hub:{self.tag(self.partition(channel))}:log:{channel}"
+
+    def live(self, channel: str) -> str:
+        """Pub/sub channel that carries a channel's events to the nodes that follow it."""
+        return f"hub:{self.tag(self.partition(channel))}:live:{channel}"
+
+    def partition(self, channel: str) -> int:
+        """The partition a channel belongs to."""
+        return partition_of(channel, self.partitions)

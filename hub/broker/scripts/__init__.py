@@ -1,0 +1,48 @@
+"""Lua scripts, one file each; each file's head says what it does and takes."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One run of a script."""
+
+    keys: Sequence[str]
+    args: Sequence[str | bytes | int]
+
+
+class Script:
+    """A script of this folder, sent by its digest and loaded where a server does not know it."""
+
+    def __init__(self, name: str) -> None:
+        self.source = files(__package__).joinpath(f"{name}.lua").read_bytes()
+        self.digest = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
+
+    async def run(self, redis: Redis, call: Call) -> Any:
+        """The script's answer to one call."""
+        return (await self.run_many(redis, [call]))[0]
+
+    async def run_many(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
+        """The answers to ``calls``, made in order and in one round trip. Scripts must bear being
+        repeated: after a failover the round trip is made again once the script is loaded.
+
+        Raises ``redis.RedisError`` for the first call that failed.
+        """
+        try:
+            return await self._round_trip(redis, calls)
+        except NoScriptError:
+            await redis.script_load(self.source)
+            return await self._round_trip(redis, calls)
+
+    async def _round_trip(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
+        async with redis.pipeline(transaction=False) as pipe:
+            for call in calls:
+                pipe.evalsha(self.digest, len(call.keys), *call.keys, *call.args)
+            return await pipe.execute()

@@ -1,0 +1,31 @@
+-- Appends events to a channel's hot log and tells the nodes that follow it, in one step.
+-- A repeat appends and tells nothing; a log that would have a hole or another epoch begins anew.
+--
+-- KEYS  1 hot log  2 live channel
+-- ARGV  1 epoch  2 offset of the first event  3 entries to keep  4 seconds to live  5… envelopes
+-- Returns how many events were new.
+local log, live = KEYS[1], KEYS[2]
+local epoch, first = ARGV[1], tonumber(ARGV[2])
+local last = first - 1
+local tail = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+if tail then
+  local offset = tonumber(string.match(tail[1], '^%d+'))
+  if tail[2][2] ~= epoch or offset < last then
+    redis.call('DEL', log)
+  else
+    last = offset
+  end
+end
+local fresh = {}
+for index = 5 + last - first + 1, #ARGV do
+  local offset = first + index - 5
+  redis.call('XADD', log, 'MAXLEN', '~', ARGV[3], string.format('%d-0', offset),
+             'epoch', epoch, 'event', ARGV[index])
+  fresh[#fresh + 1] = ARGV[index]
+end
+if #fresh == 0 then
+  return 0
+end
+redis.call('EXPIRE', log, ARGV[4])
+redis.call('PUBLISH', live, string.format('%s %d\n', epoch, last + 1) .. table.concat(fresh, '\n'))
+return #fresh

@@ -1,0 +1,157 @@
+"""The commands of ``python -m hub`` (contract section 1): parse, call, answer.
+
+stdout carries only what a command is asked for. What a command needs is imported in it, so that
+``--help`` and mistakes are answered at once.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    help="Realtime notification hub over Socket.IO.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: a free one.")]
+DataDir = Annotated[Path, typer.Option(help="Where `hub dev` keeps its data.")]
+
+ROLES = ("user", "service", "admin")
+
+
+def main() -> None:
+    """Run the command line; exits 0, 1 (it failed) or 2 (a wrong option or setting)."""
+    from config.settings import SettingsError
+
+    try:
+        app()
+    except SettingsError as error:
+        _fail(str(error), status=2)
+
+
+def _fail(message: str, *, status: int = 1) -> NoReturn:
+    typer.echo(message, err=True)
+    raise SystemExit(status)
+
+
+@app.command()
+def dev(
+    host: Host = "127.0.0.1",
+    port: Port = 8800,
+    data_dir: DataDir = Path(".hub"),
+    demo: Annotated[bool, typer.Option(help="Play demo jobs.")] = True,
+) -> None:
+    """Run the whole system: Redis, MongoDB, ingest worker, one node and demo jobs."""
+    from hub.dev import DevError, run
+
+    try:
+        run(host, port, data_dir, demo=demo)
+    except (DevError, OSError) as error:
+        _fail(str(error))
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8800,
+    processes: Annotated[int, typer.Option(min=1, help="Processes on this port.")] = 1,
+    fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Run one node against HUB_REDIS_URL and HUB_MONGO_URL."""
+    import socket
+
+    from config.logs import setup_logging
+    from config.settings import load_settings
+    from hub.listen import listen, url_of
+
+    if processes > 1:
+        _fail("--processes above 1 is not supported yet: start more nodes behind a proxy")
+    settings = load_settings()
+    setup_logging(settings.log_level, settings.log_format)
+    try:
+        sock = listen(host, port) if fd is None else socket.socket(fileno=fd)
+    except OSError as error:
+        _fail(str(error))
+    from hub.app import run_node
+
+    name = host if fd is None else sock.getsockname()[0]
+    with sock:
+        url = url_of(sock, name)
+        run_node(settings, sock, on_ready=lambda: print(f"ready {url}", flush=True))
+
+
+@app.command()
+def token(
+    sub: Annotated[str, typer.Option(help="User id.")],
+    role: Annotated[list[str] | None, typer.Option(help=f"Out of {', '.join(ROLES)}.")] = None,
+    project: Annotated[
+        list[str] | None, typer.Option(help="Project the user may read; '*' for all.")
+    ] = None,
+    ttl: Annotated[str, typer.Option(help="Valid for: 90s, 15m, 1h, 7d.")] = "1h",
+    data_dir: DataDir = Path(".hub"),
+) -> None:
+    """Print a JWT signed with HUB_JWT_SECRET, or with the secret of a `hub dev` here."""
+    from config.settings import load_settings
+    from hub import devfile, tokens
+    from hub.domain.ids import is_user_id
+
+    roles = role or ["user"]
+    if not is_user_id(sub):
+        _fail(f"--sub: {sub!r} is not an id of the contract's kind", status=2)
+    if wrong := [name for name in project or () if name != "*" and not is_user_id(name)]:
+        _fail(f"--project: {wrong[0]!r} is not an id of the contract's kind", status=2)
+    if unknown := [name for name in roles if name not in ROLES]:
+        _fail(f"--role {unknown[0]}: not one of {', '.join(ROLES)}", status=2)
+    try:
+        seconds = tokens.parse_ttl(ttl)
+    except ValueError as error:
+        _fail(f"--ttl: {error}", status=2)
+    names = ("HUB_JWT_SECRET", "HUB_JWT_ISSUER", "HUB_JWT_AUDIENCE")
+    env = {name: os.environ[name] for name in names if name in os.environ}
+    settings = load_settings(env, require=())
+    found = devfile.read(data_dir)
+    if settings.jwt_secret is not None:
+        secret = settings.jwt_secret.get_secret_value()
+    elif found is not None and found.jwt_secret:
+        secret = found.jwt_secret
+    else:
+        _fail(f"HUB_JWT_SECRET: is not set, and there is none in {devfile.path_in(data_dir)}")
+    print(
+        tokens.mint(
+            secret,
+            sub,
+            roles=roles,
+            projects=project or (),
+            ttl=seconds,
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+        )
+    )
+
+
+@app.command()
+def doctor() -> None:
+    """Check the settings and whether Redis and MongoDB answer; exit 1 if anything is wrong."""
+    import asyncio
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from hub.doctor import examine
+
+    report = asyncio.run(examine())
+    table = Table("", "", show_header=False, box=None)
+    for what, state in report.fine:
+        table.add_row(f"[green]ok[/green] {what}", escape(state))
+    if report.fine:
+        Console().print(table)
+    if report.problems:
+        _fail("\n".join(str(problem) for problem in report.problems))

@@ -1,0 +1,100 @@
+"""``python -m hub doctor``: is the configuration complete, and do Redis and MongoDB answer?
+
+Reads only. Every problem is told by the variable to change (contract section 1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+from redis.exceptions import RedisError
+
+from config.settings import Problem, Settings, SettingsError, load_settings, mask_url
+from hub.broker.connect import command, open_redis
+
+_TIMEOUT = 2.0
+_OLDEST_REDIS = (6, 2)
+_OLDEST_MONGO = (6, 0)
+
+
+@dataclass
+class Report:
+    """What was found: rows of (what, state) that are fine, and the problems."""
+
+    fine: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+async def examine(env: Mapping[str, str] | None = None) -> Report:
+    """Check the settings, then each server whose variable is usable; takes about 2 s at most."""
+    environ = dict(os.environ if env is None else env)
+    report = Report()
+    try:
+        load_settings(environ)
+        report.fine.append(("settings", "complete"))
+    except SettingsError as error:
+        report.problems += error.problems
+    wrong = {problem.variable for problem in report.problems}
+    usable = {name: value for name, value in environ.items() if name not in wrong}
+    settings = load_settings(_only(usable, "HUB_REDIS_URL", "HUB_MONGO_URL"), require=())
+    await asyncio.gather(_redis(settings, report), _mongo(settings, report))
+    return report
+
+
+def _only(env: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: env[name] for name in names if name in env}
+
+
+async def _redis(settings: Settings, report: Report) -> None:
+    if settings.redis_url is None:
+        return
+    where = mask_url(settings.redis_url)
+    try:
+        async with asyncio.timeout(_TIMEOUT), open_redis(settings.redis_url) as client:
+            info = await command(client.info())
+    except (RedisError, OSError, ValueError) as error:
+        reason = str(error) or f"no answer within {_TIMEOUT:.0f} s"
+        report.problems.append(Problem("HUB_REDIS_URL", f"{where} cannot be used: {reason}"))
+        return
+    version = str(info.get("valkey_version") or info["redis_version"])
+    if _numbers(version) < _OLDEST_REDIS:
+        report.problems.append(Problem("HUB_REDIS_URL", f"{where} is {version}, 6.2 is needed"))
+    durable = "append-only file on" if info.get("aof_enabled") else "NO append-only file"
+    report.fine.append(("Redis", f"{where}, version {version}, {durable}"))
+
+
+async def _mongo(settings: Settings, report: Report) -> None:
+    if settings.mongo_url is None:
+        return
+    where = mask_url(settings.mongo_url)
+    try:
+        async with (
+            asyncio.timeout(_TIMEOUT + 0.5),
+            AsyncMongoClient[dict[str, object]](
+                settings.mongo_url,
+                serverMonitoringMode="poll",
+                serverSelectionTimeoutMS=int(_TIMEOUT * 1000),
+            ) as client,
+        ):
+            hello = await client.admin.command("hello")
+            version = str((await client.server_info())["version"])
+    except (PyMongoError, OSError, ValueError) as error:
+        reason = str(error).partition(" (configured timeouts")[0].partition(", Timeout:")[0]
+        reason = reason or f"no answer within {_TIMEOUT:.0f} s"
+        report.problems.append(Problem("HUB_MONGO_URL", f"{where} cannot be used: {reason}"))
+        return
+    if _numbers(version) < _OLDEST_MONGO:
+        report.problems.append(Problem("HUB_MONGO_URL", f"{where} is {version}, 6.0 is needed"))
+    if not hello.get("setName") and hello.get("msg") != "isdbgrid":
+        message = f"{where} is neither a replica set nor a sharded cluster"
+        report.problems.append(Problem("HUB_MONGO_URL", message))
+    report.fine.append(("MongoDB", f"{where}, version {version}"))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

@@ -1,0 +1,76 @@
+"""Events: what a channel's log holds and every transport carries (contract section 3)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from hub.domain import times
+
+VERSION = 1
+"""The version of the envelope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a channel's log: everything up to and including ``offset`` of ``epoch``."""
+
+    epoch: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One entry of a channel's log. ``offset`` rises by exactly 1 within an ``epoch``."""
+
+    id: str
+    channel: str
+    epoch: str
+    offset: int
+    type: str
+    data: dict[str, Any]
+    timestamp: datetime
+    job_id: str | None = None
+    progress: dict[str, Any] | None = None
+
+    def encode(self) -> bytes:
+        """The envelope as JSON: the same bytes for every client on every transport."""
+        return msgspec.json.encode(
+            _Envelope(
+                v=VERSION,
+                id=self.id,
+                channel=self.channel,
+                epoch=self.epoch,
+                offset=self.offset,
+                type=self.type,
+                job_id=UNSET if self.job_id is None else self.job_id,
+                data=self.data,
+                progress=UNSET if self.progress is None else self.progress,
+                timestamp=times.wire(self.timestamp),
+            )
+        )
+
+
+class _Envelope(Struct, frozen=True, rename="camel"):
+    """The wire's order of fields."""
+
+    v: int
+    id: str
+    channel: str
+    epoch: str
+    offset: int
+    type: str
+    job_id: str | UnsetType
+    data: dict[str, Any]
+    progress: dict[str, Any] | UnsetType
+    timestamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An event as it travels between processes: its place in the log and its envelope."""
+
+    offset: int
+    envelope: bytes

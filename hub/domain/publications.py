@@ -1,0 +1,334 @@
+"""Publications: what workers report, on every path alike (contract sections 5 and 10).
+
+``parse_publication`` is the only door: what passes it can be stored and delivered, what does not
+is refused with INVALID_REQUEST naming the field.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from hub.domain import channels, codes, ids, storable
+from hub.domain.shapes import explain
+
+MAX_BYTES: Final = 65_536
+"""Largest publication, as encoded JSON (contract 10)."""
+
+UserId = Annotated[str, Meta(pattern=ids.USER_ID)]
+UpperSnake = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}\Z")]
+Text = Annotated[str, Meta(min_length=1, max_length=4096)]
+LongText = Annotated[str, Meta(max_length=16_384)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Severity = Literal["INFO", "SUCCESS", "WARNING", "ERROR"]
+
+
+class _Strict(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", omit_defaults=True):
+    """Base of all shapes: immutable, camelCase on the wire, unknown fields refused."""
+
+
+class ScenarioCompleted(_Strict, frozen=True):
+    """One scenario was generated: the unit of visible progress."""
+
+    scenario_id: UserId
+    feature_id: UserId
+    feature_name: Text
+    title: Text
+    steps_count: Count
+
+
+class FeatureCompleted(_Strict, frozen=True):
+    """All scenarios of a feature were generated."""
+
+    feature_id: UserId
+    name: Text
+    scenarios_count: Count
+    total_steps: Count
+
+
+class StatusChanged(_Strict, frozen=True):
+    """The job entered ``current_status``; CANCELLED is the only terminal one reported this way."""
+
+    current_status: UpperSnake
+    message: LongText | UnsetType = UNSET
+
+
+class JobCompleted(_Strict, frozen=True):
+    """The job ended well; everything else of the summary is derived from its events."""
+
+    passed: Count = 0
+    failed: Count = 0
+
+
+class JobFailed(_Strict, frozen=True):
+    """The job ended in an error."""
+
+    error_code: UpperSnake
+    message: LongText
+
+
+class ProgressUpdated(_Strict, frozen=True):
+    """Progress of a job without scenarios, in percent."""
+
+    percentage: Annotated[float, Meta(ge=0, le=100)]
+    message: LongText | UnsetType = UNSET
+
+
+JobEventData = (
+    ScenarioCompleted
+    | FeatureCompleted
+    | StatusChanged
+    | JobCompleted
+    | JobFailed
+    | ProgressUpdated
+)
+
+JOB_EVENT_DATA: Final[dict[str, type[JobEventData]]] = {
+    "SCENARIO_COMPLETED": ScenarioCompleted,
+    "FEATURE_COMPLETED": FeatureCompleted,
+    "JOB_STATUS_CHANGED": StatusChanged,
+    "JOB_COMPLETED": JobCompleted,
+    "JOB_FAILED": JobFailed,
+    "PROGRESS_UPDATED": ProgressUpdated,
+}
+"""The payload of each job event type."""
+
+JOB_STARTED: Final = "JOB_STARTED"
+RESERVED_TYPES: Final = frozenset(
+    {"NOTIFICATION_CREATED", "NOTIFICATIONS_CHANGED", "RESET", "BROADCAST", *JOB_EVENT_DATA}
+)
+"""Event types that only the hub itself gives."""
+
+
+class Totals(_Strict, frozen=True):
+    """How much a job will produce; 0 while unknown."""
+
+    scenarios: Count = 0
+    features: Count = 0
+
+
+class Publication(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
+    """Common part of every publication. ``id``: the idempotence key, the same one twice has
+    effect once."""
+
+    kind: ClassVar[str]
+    id: UUID
+
+    @property
+    def channel(self) -> str:
+        """The channel whose journal it goes to: its first one."""
+        raise NotImplementedError
+
+    def encode(self) -> bytes:
+        """The JSON that the journal carries."""
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return msgspec.json.encode({"kind": self.kind, **fields})
+
+
+class _JobPublication(Publication, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    job_id: UserId
+
+    @property
+    def channel(self) -> str:
+        return channels.job_channel(self.job_id)
+
+
+class JobStarted(_JobPublication, frozen=True, kw_only=True, omit_defaults=True):
+    """A job begins; it is stored as CREATED and is no event."""
+
+    kind = "JOB"
+    type: Literal["JOB_STARTED"]
+    project_id: UserId
+    owner_id: UserId
+    job_kind: UpperSnake = "GENERATION_JOB"
+    watcher_ids: Annotated[list[UserId], Meta(max_length=100)] = []
+    totals: Totals = Totals()
+    important: bool = False
+    data: dict[str, Any] = {}
+
+
+class JobEvent(_JobPublication, frozen=True, kw_only=True):
+    """Something happened in a job; ``data`` is shaped as ``JOB_EVENT_DATA`` says of its type."""
+
+    kind = "JOB"
+    type: str
+    data: JobEventData
+
+
+class ActivityDetail(_Strict, frozen=True):
+    """What the job is doing right now; it changes the snapshot only and is never an event."""
+
+    type: UpperSnake = "GENERATING_SCENARIO"
+    feature_name: Text | UnsetType = UNSET
+    scenario_title: Text | UnsetType = UNSET
+    step_title: Text | UnsetType = UNSET
+    message: LongText | UnsetType = UNSET
+
+
+class Activity(_JobPublication, frozen=True, kw_only=True):
+    """Replaces the snapshot's ``currentActivity``; None clears it."""
+
+    kind = "ACTIVITY"
+    activity: ActivityDetail | None
+
+
+class Recipients(_Strict, frozen=True):
+    """Addressed to these users, or to whoever follows the topic: exactly one of the two."""
+
+    users: Annotated[list[UserId], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    topic: UserId | UnsetType = UNSET
+
+
+class Notification(Publication, frozen=True, kw_only=True, omit_defaults=True):
+    """A message for people's inboxes."""
+
+    kind = "NOTIFICATION"
+    to: Recipients | Literal["all"]
+    type: UserId
+    title: Text
+    body: LongText
+    severity: Severity = "INFO"
+    link: Annotated[str, Meta(max_length=2048)] | UnsetType = UNSET
+    data: dict[str, Any] | UnsetType = UNSET
+    job_id: UserId | UnsetType = UNSET
+    expires_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+    dedupe_key: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
+
+    @property
+    def channel(self) -> str:
+        if self.users:
+            return channels.user_channel(self.users[0])
+        return channels.ALL if self.to == "all" else channels.topic_channel(str(self.to.topic))
+
+    @property
+    def users(self) -> list[str]:
+        """The users it is addressed to by name; empty when it goes to a topic or to all."""
+        return list(self.to.users) if self.to != "all" and self.to.users is not UNSET else []
+
+
+class TopicEvent(Publication, frozen=True, kw_only=True):
+    """Any event of a team's own on a topic."""
+
+    kind = "EVENT"
+    topic_name: str = msgspec.field(name="channel")
+    type: UserId
+    data: dict[str, Any]
+
+    @property
+    def channel(self) -> str:
+        return self.topic_name
+
+
+AnyPublication = JobStarted | JobEvent | Activity | Notification | TopicEvent
+
+
+class _Head(Struct):
+    """Just enough of a publication to know which shape to expect."""
+
+    kind: str | UnsetType = UNSET
+    type: Any = UNSET
+
+
+def parse_publication(raw: bytes | str) -> AnyPublication:
+    """The publication that ``raw`` encodes.
+
+    Raises ``HubError``: PAYLOAD_TOO_LARGE over ``MAX_BYTES``, else INVALID_REQUEST naming the
+    field.
+    """
+    body = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+    if len(body) > MAX_BYTES:
+        raise codes.HubError(
+            codes.PAYLOAD_TOO_LARGE, f"a publication has at most {MAX_BYTES} bytes, not {len(body)}"
+        )
+    try:
+        return _checked(_decode(body))
+    except msgspec.ValidationError as error:
+        raise explain(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise codes.invalid("payload", f"not JSON: {error}") from None
+
+
+def parse_item(item: object) -> AnyPublication:
+    """As ``parse_publication``, for a value that was decoded from JSON already."""
+    return parse_publication(msgspec.json.encode(item))
+
+
+def _decode(body: bytes) -> AnyPublication:
+    head = msgspec.json.decode(body, type=_Head)
+    fields = msgspec.json.decode(body)
+    fields.pop("kind", None)
+    match head.kind:
+        case "JOB" if head.type == JOB_STARTED:
+            return msgspec.convert(fields, JobStarted)
+        case "JOB":
+            return _decode_job_event(fields)
+        case "ACTIVITY":
+            return msgspec.convert(fields, Activity)
+        case "NOTIFICATION":
+            return msgspec.convert(fields, Notification)
+        case "EVENT":
+            return msgspec.convert(fields, TopicEvent)
+        case _:
+            raise codes.invalid("kind", "must be JOB, NOTIFICATION, ACTIVITY or EVENT")
+
+
+def _decode_job_event(fields: dict[str, Any]) -> JobEvent:
+    data = fields.pop("data", {})
+    head = msgspec.convert(fields, _JobEventHead)
+    shape = JOB_EVENT_DATA.get(head.type)
+    if shape is None:
+        known = ", ".join([JOB_STARTED, *JOB_EVENT_DATA])
+        raise codes.invalid("type", f"must be one of {known}")
+    try:
+        typed = msgspec.convert(data, shape)
+    except msgspec.ValidationError as error:
+        raise _below("data", explain(error)) from None
+    return JobEvent(id=head.id, job_id=head.job_id, type=head.type, data=typed)
+
+
+class _JobEventHead(_JobPublication, frozen=True, kw_only=True):
+    type: str
+
+
+def _below(parent: str, error: codes.HubError) -> codes.HubError:
+    detail = (error.details or [{"field": "", "message": error.message}])[0]
+    field = detail["field"]
+    path = parent if field in ("", "payload") else f"{parent}.{field}"
+    return codes.invalid(path, detail["message"])
+
+
+def _checked(publication: AnyPublication) -> AnyPublication:
+    """What a shape alone cannot say."""
+    match publication:
+        case JobEvent(data=StatusChanged(current_status="COMPLETED" | "FAILED" as status)):
+            raise codes.invalid("data.currentStatus", f"{status} is reported by JOB_{status}")
+        case TopicEvent():
+            _check_topic_event(publication)
+        case Notification():
+            _check_notification(publication)
+        case JobStarted() if publication.data:
+            raise codes.invalid("data", "JOB_STARTED has none")
+    return publication
+
+
+def _check_notification(publication: Notification) -> None:
+    to = publication.to
+    if to != "all" and (to.users is UNSET) == (to.topic is UNSET):
+        raise codes.invalid("to", 'must be {users: [..]}, {topic} or "all"')
+    if publication.data is not UNSET:
+        storable.check(publication.data, "data", max_bytes=16_384)
+
+
+def _check_topic_event(publication: TopicEvent) -> None:
+    channel = channels.parse_channel(publication.topic_name)
+    if channel is None or channel.kind is not channels.Kind.TOPIC:
+        raise codes.invalid("channel", "must be topic:<name>")
+    if publication.type in RESERVED_TYPES:
+        raise codes.invalid("type", f"{publication.type} is the hub's own")
+    storable.check(publication.data, "data")
+
+
+PUBLICATION_KINDS: Final = tuple(shape.kind for shape in get_args(AnyPublication))
+"""The ``kind`` of each shape, for documents and tests."""

@@ -1,0 +1,55 @@
+"""``POST /v1/publish``: publications over HTTP, for workers without a Redis connection."""
+
+from typing import Annotated, Any, Final
+
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from hub.domain import codes
+from hub.domain.principal import Role
+from hub.domain.shapes import parse
+from hub.gateways.http.request import answer, body, principal, require
+from hub.services.authenticate import Authenticator
+from hub.services.publish import ITEMS_AT_MOST, Publishing, fingerprint
+
+_KEY_AT_MOST: Final = 255
+
+
+class PublishBody(Struct, forbid_unknown_fields=True):
+    """The body of the request."""
+
+    items: Annotated[list[Any], Meta(min_length=1, max_length=ITEMS_AT_MOST)]
+
+
+class PublishResource:
+    """The handler."""
+
+    def __init__(self, authenticator: Authenticator, publishing: Publishing) -> None:
+        self._authenticator = authenticator
+        self._publishing = publishing
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where it is found."""
+        return [web.post("/v1/publish", self.publish)]
+
+    async def publish(self, request: web.Request) -> web.Response:
+        """202 ``{accepted, duplicates, ids}``."""
+        who = await principal(request, self._authenticator)
+        require(who, Role.SERVICE)
+        key = request.headers.get("Idempotency-Key")
+        if key is not None and not 0 < len(key) <= _KEY_AT_MOST:
+            raise codes.invalid("Idempotency-Key", f"has 1 to {_KEY_AT_MOST} characters")
+        items = parse(PublishBody, await body(request)).items
+        if key is None:
+            receipt = await self._publishing.publish(items)
+        else:
+            mark = fingerprint(await request.read())
+            receipt = await self._publishing.publish_once(who.user_id, key, mark, items)
+        return answer(
+            {
+                "accepted": receipt.accepted,
+                "duplicates": receipt.duplicates,
+                "ids": receipt.ids,
+            },
+            status=202,
+        )

@@ -1,0 +1,99 @@
+"""The commands of the namespace ``/``: one table, and no other way to a handler (contract 4)."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from hub.domain import codes
+from hub.domain.events import Position
+from hub.domain.shapes import parse
+from hub.gateways.sio.connection import Answer, Command, Connection, ok, position_fields
+from hub.services.channels import Channels, required_channel
+from hub.services.following import Joined
+
+_ChannelName = Annotated[str, Meta(max_length=140)]
+_Epoch = Annotated[str, Meta(max_length=32)]
+_Offset = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
+
+
+class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
+    """Payload of ``subscribe``. ``offset`` 0 needs no epoch: it asks for the log from its start."""
+
+    channel: _ChannelName
+    epoch: _Epoch | UnsetType | None = UNSET
+    offset: _Offset | UnsetType | None = UNSET
+
+
+class Unsubscribe(Struct, frozen=True, forbid_unknown_fields=True):
+    """Payload of ``unsubscribe``."""
+
+    channel: _ChannelName
+
+
+class Since(Struct, frozen=True, forbid_unknown_fields=True):
+    """A position that a client says it has."""
+
+    epoch: _Epoch | UnsetType | None = UNSET
+    offset: _Offset | UnsetType | None = UNSET
+
+
+class ChannelCommands:
+    """Following channels."""
+
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
+
+    async def subscribe(self, connection: Connection, raw: Any, answer: Answer) -> None:
+        """Follows a channel from where the client stands; the answer goes out in the same turn in
+        which the channel goes live, so no event can get ahead of it."""
+        wanted = parse(Subscribe, raw)
+        channel = required_channel(wanted.channel)
+        since = position_of(wanted)
+
+        def hand_over(joined: Joined) -> None:
+            connection.follows(joined.channel, joined.position.offset)
+            answer(ok(_joined(joined)))
+
+        self._drop(connection, wanted.channel)
+        await self._channels.subscribe(connection.principal, connection, channel, since, hand_over)
+
+    async def unsubscribe(self, connection: Connection, raw: Any, answer: Answer) -> None:
+        """Stops following; harmless when the client does not follow."""
+        wanted = parse(Unsubscribe, raw)
+        required_channel(wanted.channel)
+        self._drop(connection, wanted.channel)
+        answer(ok({}))
+
+    def _drop(self, connection: Connection, channel: str) -> None:
+        self._channels.unsubscribe(connection, channel)
+        connection.channels.pop(channel, None)
+
+    def table(self) -> dict[str, Command]:
+        """The commands by name."""
+        return {"subscribe": self.subscribe, "unsubscribe": self.unsubscribe}
+
+
+def position_of(given: Subscribe | Since) -> Position | None:
+    """The position a client gave, None when it gave none."""
+    if given.offset is UNSET or given.offset is None:
+        return None
+    epoch = given.epoch if isinstance(given.epoch, str) else None
+    if epoch is None and given.offset > 0:
+        raise codes.invalid("epoch", "is needed beside an offset")
+    return Position(epoch or "", given.offset)
+
+
+def _joined(joined: Joined) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        **position_fields(joined.channel, joined.position),
+        "mode": joined.mode,
+        "events": [msgspec.Raw(event.envelope) for event in joined.events],
+    }
+    if joined.snapshot is not None:
+        fields["snapshot"] = joined.snapshot
+    return fields
+
+
+RESERVED: Final = frozenset({"connect", "connect_error", "disconnect", "disconnecting"})
+"""Event names that Socket.IO keeps for itself; a client that sends one gets an error."""

@@ -1,0 +1,64 @@
+"""Reading what came after a position: from the hot log where it reaches, else from MongoDB."""
+
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from config.logs import get_logger
+from hub.broker.hotlog import HotLog
+from hub.domain.events import Encoded, Position
+from hub.stores.events import Events
+
+PAGE: Final = 500
+"""Events read at once."""
+
+_log = get_logger(__name__)
+
+
+class CatchUp:
+    """Reads the part of a channel's log that somebody missed."""
+
+    def __init__(self, events: Events, hot_log: HotLog) -> None:
+        self._events = events
+        self._hot_log = hot_log
+
+    async def page(self, channel: str, position: Position, upto: int) -> list[Encoded]:
+        """Events after ``position`` up to the offset ``upto``, without a hole, at most ``PAGE``;
+        empty when the log does not have the very next one any more.
+
+        Raises ``PyMongoError`` when the hot log does not do and MongoDB is out of reach.
+        """
+        limit = min(PAGE, upto - position.offset)
+        if limit <= 0:
+            return []
+        hot = await self._hot(channel, position, limit)
+        if hot is not None:
+            return hot
+        stored = await self._events.after(channel, position, limit=limit, upto=upto)
+        if stored and stored[0].offset != position.offset + 1:
+            return []
+        return [Encoded(event.offset, event.encode()) for event in stored]
+
+    async def up_to(
+        self, channel: str, position: Position, upto: int, *, limit: int
+    ) -> list[Encoded] | None:
+        """All events after ``position`` up to ``upto``; None when some are gone or there are more
+        than ``limit``."""
+        if upto - position.offset > limit:
+            return None
+        found: list[Encoded] = []
+        reached = position
+        while reached.offset < upto:
+            page = await self.page(channel, reached, upto)
+            if not page:
+                return None
+            found += page
+            reached = Position(position.epoch, page[-1].offset)
+        return found
+
+    async def _hot(self, channel: str, position: Position, limit: int) -> list[Encoded] | None:
+        try:
+            return await self._hot_log.after(channel, position, limit)
+        except RedisError as error:
+            _log.warning("catchup.hot_log_unreachable", channel=channel, error=repr(error))
+            return None

@@ -1,0 +1,133 @@
+"""Carrying a batch out: stored, told, acknowledged, in this order and each step repeatable."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from hub.broker.hotlog import Batch, HotLog
+from hub.broker.journal import Entry, Journal, PartitionReader
+from hub.domain.events import Event, Position
+from hub.services.ingest.plan import Accepted, OutOfStep, Plan, Planner, parse
+from hub.stores.events import AlreadyStored, Events
+from hub.stores.heads import Heads
+from hub.stores.notifications import Notifications
+
+_ATTEMPTS = 5
+_OVERLOOKED = 1000
+
+STEPS = ("planned", "stored", "inboxed", "folded", "told", "forwarded", "buried", "acknowledged")
+"""The points between which a process may die; ``on_step`` is called at each."""
+
+
+class Contended(Exception):
+    """Another writer keeps storing events of the same channels: the lease is not ours any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where a batch is written."""
+
+    events: Events
+    heads: Heads
+    notifications: Notifications
+
+
+def _nothing(_: str) -> None:
+    """The default for ``on_step``."""
+
+
+class Ingest:
+    """Processes batches of one partition's journal.
+
+    In normal operation a batch costs at most four MongoDB round trips, whatever its size: read
+    heads, append events, insert inbox items, advance heads. A batch that was read before costs
+    one more, to see what of it is stored.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        hot_log: HotLog,
+        journal: Journal,
+        partitions: int,
+        on_step: Callable[[str], None] = _nothing,
+    ) -> None:
+        self._stores = stores
+        self._hot_log = hot_log
+        self._journal = journal
+        self._partitions = partitions
+        self._on_step = on_step
+
+    async def process(
+        self, reader: PartitionReader, entries: Sequence[Entry], *, redelivered: bool
+    ) -> Plan:
+        """Stores, tells and acknowledges ``entries``; returns what they came to.
+
+        ``redelivered``: they may have been processed in part. Raises ``PyMongoError``,
+        ``RedisError`` or ``Contended``; the entries are then still pending and nothing is lost.
+        """
+        accepted, malformed = parse(entries, reader.partition, self._partitions)
+        plan = await self._store(accepted, redelivered=redelivered)
+        self._on_step("stored")
+        await self._stores.notifications.insert_once(plan.items)
+        self._on_step("inboxed")
+        await self._stores.heads.advance(list(plan.heads.values()))
+        self._on_step("folded")
+        await self._hot_log.publish(list(_batches(plan)))
+        self._on_step("told")
+        if plan.forward:
+            await self._journal.append(plan.forward)
+        self._on_step("forwarded")
+        if letters := [*malformed, *plan.dead]:
+            await reader.bury(letters)
+        self._on_step("buried")
+        await reader.acknowledge(entries)
+        self._on_step("acknowledged")
+        return plan
+
+    async def _store(self, accepted: Sequence[Accepted], *, redelivered: bool) -> Plan:
+        """Plans and appends the events; again, knowing more, where a first plan did not fit."""
+        known, collided = redelivered, False
+        for _ in range(_ATTEMPTS):
+            try:
+                plan = await self._plan(accepted, known=known, collided=collided)
+            except OutOfStep:
+                collided = True
+                continue
+            if plan.doubtful:
+                known = True
+                continue
+            self._on_step("planned")
+            try:
+                await self._stores.events.append(plan.append)
+            except AlreadyStored:
+                known = collided = True
+                continue
+            return plan
+        raise Contended
+
+    async def _plan(self, accepted: Sequence[Accepted], *, known: bool, collided: bool) -> Plan:
+        channels = {each.publication.channel for each in accepted}
+        heads = await self._stores.heads.read(channels) if channels else {}
+        stored = await self._stores.events.by_ids(each.id for each in accepted) if known else {}
+        overlooked: list[Event] = []
+        if collided:
+            for channel in channels:
+                end = heads[channel].position if channel in heads else Position("", 0)
+                overlooked += await self._beyond(channel, end)
+        return Planner(heads, stored, stored_is_known=known).plan(accepted, overlooked)
+
+    async def _beyond(self, channel: str, end: Position) -> list[Event]:
+        return await self._stores.events.after(channel, end, limit=_OVERLOOKED)
+
+
+def _batches(plan: Plan) -> Iterable[Batch]:
+    """What is to be told, cut where offsets are not consecutive."""
+    for channel, events in plan.deliver.items():
+        ordered = [events[offset] for offset in sorted(events)]
+        runs = groupby(enumerate(ordered), key=lambda item: item[1].offset - item[0])
+        for _, run in runs:
+            consecutive = [event for _, event in run]
+            first = consecutive[0]
+            envelopes = [event.encode() for event in consecutive]
+            yield Batch(channel, first.epoch, first.offset, envelopes)

@@ -1,0 +1,245 @@
+"""What a batch of journal entries comes to, decided without any I/O.
+
+The same entries planned again over what was stored of them give the same events, offsets and
+heads: that is why a crash at any point of carrying a plan out is repaired by planning anew.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from hub.broker.journal import DeadLetter, Entry
+from hub.domain import channels, codes, jobs, notifications
+from hub.domain.events import Event
+from hub.domain.notifications import Item
+from hub.domain.publications import (
+    Activity,
+    AnyPublication,
+    JobEvent,
+    JobStarted,
+    Notification,
+    TopicEvent,
+    parse_publication,
+)
+from hub.services.ingest import followups
+from hub.stores.heads import Head
+
+
+def epoch_of(publication_id: str) -> str:
+    """The epoch of a log that this publication begins: the same whoever works it out, so that
+    two writers at once collide instead of making two logs."""
+    return hashlib.sha256(publication_id.encode()).hexdigest()[:8]
+
+
+class OutOfStep(Exception):
+    """A stored event is not the next of its log: those in between were overlooked."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to write and tell.
+
+    ``deliver``: every event of the batch by channel and offset, those stored before included, as
+    nobody knows whether they were told. ``doubtful``: something was refused that may be a mere
+    repeat; plan again knowing what is stored.
+    """
+
+    append: list[Event] = field(default_factory=list)
+    deliver: dict[str, dict[int, Event]] = field(default_factory=dict)
+    heads: dict[str, Head] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
+    forward: list[AnyPublication] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An entry whose publication is well-formed."""
+
+    entry: Entry
+    publication: AnyPublication
+
+    @property
+    def id(self) -> str:
+        """The publication's id, which is its event's id as well."""
+        return str(self.publication.id)
+
+
+def parse(
+    entries: Iterable[Entry], partition: int, partitions: int
+) -> tuple[list[Accepted], list[DeadLetter]]:
+    """The entries that can be planned, each id once, and those that never can."""
+    accepted: dict[str, Accepted] = {}
+    dead = []
+    for entry in entries:
+        try:
+            publication = parse_publication(entry.raw)
+            belongs = channels.partition_of(publication.channel, partitions)
+            if belongs != partition:
+                raise codes.invalid("channel", f"belongs on partition {belongs}")
+        except codes.HubError as error:
+            dead.append(DeadLetter(entry, f"{error.code.name}: {error.message}"))
+        else:
+            accepted.setdefault(str(publication.id), Accepted(entry, publication))
+    return list(accepted.values()), dead
+
+
+class Planner:
+    """Plans one batch over the heads of its channels and what is known to be stored of it."""
+
+    def __init__(
+        self, heads: Mapping[str, Head], stored: Mapping[str, Event], *, stored_is_known: bool
+    ) -> None:
+        self._heads = dict(heads)
+        self._stored = stored
+        self._stored_is_known = stored_is_known
+        self._plan = Plan()
+
+    def plan(self, accepted: Sequence[Accepted], overlooked: Iterable[Event] = ()) -> Plan:
+        """The plan for ``accepted``. ``overlooked``: events beyond the heads that another writer
+        stored meanwhile; they are folded in first."""
+        for event in overlooked:
+            self._fold(event)
+        for each in accepted:
+            try:
+                self._take(each)
+            except codes.HubError as error:
+                self._plan.doubtful |= not self._stored_is_known
+                reason = f"{error.code.name}: {error.message}"
+                self._plan.dead.append(DeadLetter(each.entry, reason))
+        return self._plan
+
+    def _take(self, each: Accepted) -> None:
+        event = self._stored.get(each.id)
+        match each.publication:
+            case JobStarted() as publication:
+                self._start_job(each, publication)
+            case Activity() as publication:
+                job = self._running_job(publication.channel)
+                head = self._heads[publication.channel]
+                job = jobs.with_activity(job, publication, each.entry.at)
+                self._set(msgspec.structs.replace(head, job=job))
+            case _ if event is not None:
+                self._take_stored(each, event)
+            case JobEvent() as publication:
+                self._add_job_event(each, publication)
+            case Notification() as publication:
+                self._add_notification(each, publication)
+            case TopicEvent() as publication:
+                head = self._head_for(each)
+                self._add(self._event(each, head, publication.type, publication.data))
+
+    def _take_stored(self, each: Accepted, event: Event) -> None:
+        """A repeat: its event stands, but whether anybody was told of it is not known."""
+        if event.channel != each.publication.channel:
+            return  # the id was used before, for something else: the first use counts
+        if event.offset > self._head_for(each).offset:
+            self._fold(event)
+        self._tell(event)
+        match each.publication:
+            case JobEvent():
+                self._follow_up_job(self._heads[event.channel], event)
+            case Notification() as publication:
+                self._follow_up_notification(each, publication)
+                if publication.users:
+                    self._plan.items.append(_item(event, publication))
+
+    def _start_job(self, each: Accepted, publication: JobStarted) -> None:
+        head = self._heads.get(publication.channel)
+        epoch = epoch_of(each.id)
+        if head is None:
+            job = jobs.started(publication, each.entry.at)
+            self._set(Head(publication.channel, epoch, 0, job))
+        elif head.epoch != epoch:
+            raise codes.HubError(codes.CONFLICT, f"job {publication.job_id} was started before")
+
+    def _running_job(self, channel: str) -> jobs.Job:
+        head = self._heads.get(channel)
+        if head is None or head.job is None:
+            raise codes.HubError(codes.JOB_NOT_FOUND, f"{channel} was never started")
+        if head.job.ended:
+            raise codes.HubError(codes.CONFLICT, f"{channel} is {head.job.status} already")
+        return head.job
+
+    def _add_job_event(self, each: Accepted, publication: JobEvent) -> None:
+        job = self._running_job(publication.channel)
+        head = self._heads[publication.channel]
+        data = jobs.event_data(job, publication, each.entry.at)
+        event = self._event(each, head, publication.type, data, job_id=job.id)
+        if event.type in jobs.SHOWS_PROGRESS:
+            event = replace(event, progress=jobs.fold(job, event).progress())
+        self._add(event)
+        self._follow_up_job(self._heads[event.channel], event)
+
+    def _add_notification(self, each: Accepted, publication: Notification) -> None:
+        head = self._head_for(each)
+        channel = channels.parse_channel(head.channel)
+        scope = notifications.SCOPES[channel.kind] if channel else "ALL"
+        shown = notifications.as_created(each.id, publication, scope, each.entry.at)
+        if scope == "USER":
+            shown["unread"] = {"count": head.unread + 1, "version": head.offset + 1}
+        event = self._event(each, head, notifications.CREATED, shown)
+        self._add(event)
+        if scope == "USER":
+            self._plan.items.append(_item(event, publication))
+        self._follow_up_notification(each, publication)
+
+    def _follow_up_job(self, head: Head, event: Event) -> None:
+        if head.job is not None:
+            self._plan.forward.extend(followups.of_job_event(head.job, event))
+
+    def _follow_up_notification(self, each: Accepted, publication: Notification) -> None:
+        self._plan.forward.extend(followups.copies(each.id, publication))
+
+    def _head_for(self, each: Accepted) -> Head:
+        channel = each.publication.channel
+        return self._heads.get(channel) or Head(channel, epoch_of(each.id))
+
+    def _event(
+        self, each: Accepted, head: Head, type_: str, data: dict[str, object], **more: str
+    ) -> Event:
+        return Event(
+            id=each.id,
+            channel=head.channel,
+            epoch=head.epoch,
+            offset=head.offset + 1,
+            type=type_,
+            data=data,
+            timestamp=each.entry.at,
+            job_id=more.get("job_id"),
+        )
+
+    def _add(self, event: Event) -> None:
+        self._plan.append.append(event)
+        self._fold(event)
+
+    def _fold(self, event: Event) -> None:
+        """Moves the channel's head over ``event``, which is the next one of its log."""
+        head = self._heads.get(event.channel) or Head(event.channel, event.epoch)
+        if event.offset != head.offset + 1:
+            raise OutOfStep(event.channel)
+        job = None if head.job is None else jobs.fold(head.job, event)
+        unread = head.unread + (event.type == notifications.CREATED)
+        self._set(Head(head.channel, head.epoch, event.offset, job, unread))
+        self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        self._plan.deliver.setdefault(event.channel, {})[event.offset] = event
+
+    def _set(self, head: Head) -> None:
+        self._heads[head.channel] = head
+        self._plan.heads[head.channel] = head
+
+
+def _item(event: Event, publication: Notification) -> Item:
+    return Item(
+        id=event.id,
+        recipient=publication.users[0],
+        offset=event.offset,
+        content=notifications.content(publication),
+        created_at=event.timestamp,
+        expires_at=notifications.expiry(publication),
+    )

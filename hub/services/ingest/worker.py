@@ -1,0 +1,152 @@
+"""The ingest worker: holds leases of partitions and reads each in a task of its own."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from typing import Final
+
+from pymongo.errors import PyMongoError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from config.logs import get_logger
+from hub.broker import keys as key_names
+from hub.broker.connect import command
+from hub.broker.journal import Entry, PartitionReader
+from hub.broker.keys import Keys
+from hub.broker.leases import Leases
+from hub.services.ingest.batch import Contended, Ingest
+
+LEASE: Final = 3.0
+"""Seconds that a partition stays with a worker that died."""
+
+_RENEW: Final = 1.0
+_BATCH: Final = 256
+BLOCK: Final = 1.0
+"""Seconds that a reader waits in Redis for the next entry."""
+
+_BACKOFF_FIRST, _BACKOFF_LAST = 0.1, 2.0
+_FAILURES = (PyMongoError, RedisError, OSError, TimeoutError, Contended)
+_log = get_logger(__name__)
+
+
+class IngestWorker:
+    """Takes its fair share of the partitions, as many workers as there are, and processes them
+    until cancelled. ``reading``: a Redis client whose time limit exceeds the blocking reads."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        redis: Redis,
+        reading: Redis,
+        keys: Keys,
+        ingest: Ingest,
+        on_ready: Callable[[], None],
+    ) -> None:
+        self.id = worker_id
+        self._redis = redis
+        self._reading = reading
+        self._keys = keys
+        self._ingest = ingest
+        self._on_ready = on_ready
+        self._leases = Leases(redis, worker_id, LEASE)
+        self._readers: dict[int, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Works until cancelled; then finishes nothing half-way that a successor would not redo."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._keep_leases(group)
+        finally:
+            await self._leave()
+
+    async def _keep_leases(self, group: asyncio.TaskGroup) -> None:
+        ready, renewed = False, time.monotonic()
+        while True:
+            try:
+                held = await self._take_share()
+            except _FAILURES as error:
+                _log.warning("ingest.redis_unreachable", error=repr(error))
+                if time.monotonic() - renewed > LEASE:
+                    self._assign(group, set())
+            else:
+                renewed = time.monotonic()
+                self._assign(group, held)
+                if not ready:
+                    ready = True
+                    self._on_ready()
+            await asyncio.sleep(_RENEW)
+
+    async def _take_share(self) -> set[int]:
+        """Renews what this worker holds and takes what is free, up to its share."""
+        workers = await self._alive_workers()
+        share = math.ceil(self._keys.partitions / workers)
+        mine = [number for number, task in self._readers.items() if not task.done()]
+        surplus = mine[share:]
+        if surplus:
+            self._stop(surplus)
+            await self._leases.release([self._keys.lease(number) for number in surplus])
+            mine = mine[:share]
+        held = await self._take(mine)
+        others = [n for n in range(self._keys.partitions) if n not in mine and n not in surplus]
+        for number in others:
+            if len(held) >= share:
+                break
+            held |= await self._take([number])
+        return held
+
+    async def _take(self, partitions: list[int]) -> set[int]:
+        taken = await self._leases.take([self._keys.lease(number) for number in partitions])
+        return {number for number, held in zip(partitions, taken, strict=True) if held}
+
+    async def _alive_workers(self) -> int:
+        now = time.time()
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(key_names.INGEST_WORKERS, {self.id: now})
+            pipe.zremrangebyscore(key_names.INGEST_WORKERS, "-inf", now - LEASE)
+            pipe.zcard(key_names.INGEST_WORKERS)
+            _, _, alive = await pipe.execute()
+        return max(1, int(alive))
+
+    def _assign(self, group: asyncio.TaskGroup, held: set[int]) -> None:
+        self._stop([number for number in self._readers if number not in held])
+        for number in held - self._readers.keys():
+            reader = PartitionReader(self._reading, self._keys, number)
+            self._readers[number] = group.create_task(self._read(reader))
+
+    def _stop(self, partitions: list[int]) -> None:
+        for number in partitions:
+            self._readers.pop(number).cancel()
+
+    async def _read(self, reader: PartitionReader) -> None:
+        """Reads one partition: first what was left unfinished, then what comes."""
+        redelivered, delay = True, _BACKOFF_FIRST
+        while True:
+            try:
+                entries = await self._next(reader, redelivered=redelivered)
+                if entries:
+                    await self._ingest.process(reader, entries, redelivered=redelivered)
+                else:
+                    redelivered = False
+                delay = _BACKOFF_FIRST
+            except _FAILURES as error:
+                _log.warning("ingest.retry", partition=reader.partition, error=repr(error))
+                redelivered = True
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, _BACKOFF_LAST)
+
+    @staticmethod
+    async def _next(reader: PartitionReader, *, redelivered: bool) -> list[Entry]:
+        if redelivered:
+            return await reader.pending(_BATCH)
+        return await reader.next(_BATCH, int(BLOCK * 1000))
+
+    async def _leave(self) -> None:
+        """Lets others take over at once instead of after the leases run out."""
+        try:
+            everything = [self._keys.lease(n) for n in range(self._keys.partitions)]
+            await self._leases.release(everything)
+            await command(self._redis.zrem(key_names.INGEST_WORKERS, self.id))
+        except _FAILURES as error:
+            _log.warning("ingest.leases_not_released", error=repr(error))

@@ -1,0 +1,81 @@
+"""Reading jobs: the snapshot and the history, for whoever may read the job's project."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo.errors import PyMongoError
+
+from hub.domain import channels, codes, ids, times
+from hub.domain.events import Event
+from hub.domain.jobs import Job
+from hub.domain.principal import Principal
+from hub.domain.snapshot import snapshot
+from hub.stores.events import Events
+from hub.stores.heads import Head, Heads
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One page of a job's events, oldest first; ``next_after``: the offset that the next page
+    follows, None at the end."""
+
+    events: list[Event]
+    next_after: int | None
+
+
+class Jobs:
+    """What gateways ask about jobs. Everything raises ``HubError``: JOB_NOT_FOUND,
+    INSUFFICIENT_PERMISSIONS, or UNAVAILABLE when MongoDB is out of reach."""
+
+    def __init__(self, heads: Heads, events: Events) -> None:
+        self._heads = heads
+        self._events = events
+
+    async def authorize(self, who: Principal, job_id: str, kind: str | None = None) -> Head:
+        """The head of a job that ``who`` may read; ``kind``: what it has to be, None for any."""
+        if not ids.is_user_id(job_id):
+            raise codes.invalid("jobId", "is no job id")
+        try:
+            head = await self._heads.get(channels.job_channel(job_id))
+        except PyMongoError as error:
+            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
+        if head is None or head.job is None or kind not in (None, head.job.kind):
+            raise codes.HubError(codes.JOB_NOT_FOUND)
+        _permit(who, head.job)
+        return head
+
+    async def progress(self, who: Principal, job_id: str, kind: str | None) -> dict[str, Any]:
+        """The snapshot of contract section 5."""
+        head = await self.authorize(who, job_id, kind)
+        if head.job is None:
+            raise codes.HubError(codes.JOB_NOT_FOUND)
+        return snapshot(head.job, head.position, times.now())
+
+    async def history(
+        self,
+        who: Principal,
+        job_id: str,
+        kind: str | None,
+        *,
+        after: int,
+        since: datetime | None,
+        types: Collection[str],
+        limit: int,
+    ) -> History:
+        """A page of at most ``limit`` events after the offset ``after``."""
+        head = await self.authorize(who, job_id, kind)
+        try:
+            found = await self._events.history(
+                head.channel, after=after, since=since, types=types, limit=limit + 1
+            )
+        except PyMongoError as error:
+            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
+        page = found[:limit]
+        return History(page, page[-1].offset if len(found) > limit else None)
+
+
+def _permit(who: Principal, job: Job) -> None:
+    if not who.may_read_project(job.project_id):
+        raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS)

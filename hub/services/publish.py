@@ -1,0 +1,72 @@
+"""Publishing over HTTP: the same journal that workers write to."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+
+from hub.broker.journal import Journal
+from hub.broker.receipts import Receipt, Receipts, StoredReceipt
+from hub.domain import codes
+from hub.domain.publications import AnyPublication, parse_item
+
+ITEMS_AT_MOST: Final = 500
+_REMEMBER: Final = 86_400
+
+
+class Publishing:
+    """Accepts publications from callers with the role ``service``."""
+
+    def __init__(self, journal: Journal, receipts: Receipts) -> None:
+        self._journal = journal
+        self._receipts = receipts
+
+    async def publish(self, items: Sequence[Any]) -> Receipt:
+        """Appends all or, when one is not valid, none.
+
+        Raises ``HubError``: INVALID_REQUEST naming ``items[i].field``; UNAVAILABLE when Redis is
+        out of reach: then repeat the call, what was accepted already counts as a duplicate.
+        """
+        publications = [_parsed(item, index) for index, item in enumerate(items)]
+        try:
+            new = await self._journal.append_once(publications, remember=_REMEMBER)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
+        fresh = sum(new)
+        return Receipt(fresh, len(new) - fresh, [str(each.id) for each in publications])
+
+    async def publish_once(
+        self, caller: str, key: str, fingerprint: str, items: Sequence[Any]
+    ) -> Receipt:
+        """As ``publish``; a repeat of ``caller``'s ``key`` within a day is answered as the first
+        time. Raises CONFLICT when it comes with another body."""
+        try:
+            known = await self._receipts.get(caller, key)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
+        if known is not None:
+            if known.fingerprint != fingerprint:
+                raise codes.HubError(codes.CONFLICT, "this Idempotency-Key had another body")
+            return known.receipt
+        receipt = await self.publish(items)
+        await self._receipts.put(caller, key, StoredReceipt(fingerprint, receipt))
+        return receipt
+
+
+def _parsed(item: Any, index: int) -> AnyPublication:
+    try:
+        return parse_item(item)
+    except codes.HubError as error:
+        at = f"items[{index}]"
+        details = [
+            {**detail, "field": f"{at}.{detail['field']}", "index": index}
+            for detail in error.details or [{"field": "payload", "message": error.message}]
+        ]
+        message = f"{details[0]['field']}: {details[0]['message']}"
+        raise codes.HubError(error.code, message, details=details) from None
+
+
+def fingerprint(body: bytes) -> str:
+    """What tells two request bodies apart."""
+    return hashlib.sha256(body).hexdigest()

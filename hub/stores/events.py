@@ -1,0 +1,106 @@
+"""The collection ``events``: the log of every channel."""
+
+from collections.abc import Collection as Several
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from hub.domain.events import Event, Position
+from hub.stores.mongo import Collection, Database, Document
+
+_DUPLICATE_KEY = 11000
+
+
+class AlreadyStored(Exception):
+    """An event's id or place in the log is taken: a repeat, or another writer was faster."""
+
+
+class Events:
+    """Appending to logs and reading ranges of them."""
+
+    def __init__(self, db: Database) -> None:
+        self._events: Collection = db["events"]
+
+    async def append(self, events: Sequence[Event]) -> None:
+        """Stores events in order, in one round trip; returns once a majority has journaled them.
+
+        Raises ``AlreadyStored`` at the first whose id or (channel, offset) is taken; those before
+        it are stored then, those after it are not.
+        """
+        if not events:
+            return
+        try:
+            await self._events.insert_many([_document(event) for event in events], ordered=True)
+        except BulkWriteError as error:
+            if error.details["writeErrors"][0]["code"] != _DUPLICATE_KEY:
+                raise
+            raise AlreadyStored from error
+        except DuplicateKeyError as error:
+            raise AlreadyStored from error
+
+    async def by_ids(self, ids: Iterable[str]) -> dict[str, Event]:
+        """Those of ``ids`` that are stored, in one round trip."""
+        found = await self._events.find({"_id": {"$in": list(ids)}}).to_list()
+        return {document["_id"]: _event(document) for document in found}
+
+    async def after(
+        self, channel: str, position: Position, *, limit: int, upto: int | None = None
+    ) -> list[Event]:
+        """Up to ``limit`` events that follow ``position``, oldest first."""
+        last = position.offset + limit
+        narrow = {"$gt": position.offset, "$lte": last if upto is None else min(upto, last)}
+        query = {"channel": channel, "offset": narrow, "epoch": position.epoch}
+        found = await self._events.find(query).sort("offset", 1).to_list()
+        return [_event(document) for document in found]
+
+    async def history(
+        self,
+        channel: str,
+        *,
+        after: int,
+        since: datetime | None,
+        types: Several[str],
+        limit: int,
+    ) -> list[Event]:
+        """Up to ``limit`` events with an offset over ``after``, a time after ``since`` and a type
+        out of ``types`` (empty: any), oldest first."""
+        query: dict[str, Any] = {"channel": channel, "offset": {"$gt": after}}
+        if since is not None:
+            query["timestamp"] = {"$gt": since}
+        if types:
+            query["type"] = {"$in": list(types)}
+        found = await self._events.find(query).sort("offset", 1).limit(limit).to_list()
+        return [_event(document) for document in found]
+
+
+def _document(event: Event) -> Document:
+    document: Document = {
+        "_id": event.id,
+        "channel": event.channel,
+        "epoch": event.epoch,
+        "offset": event.offset,
+        "type": event.type,
+        "data": event.data,
+        "timestamp": event.timestamp,
+    }
+    if event.job_id is not None:
+        document["jobId"] = event.job_id
+    if event.progress is not None:
+        document["progress"] = event.progress
+    return document
+
+
+def _event(document: Document) -> Event:
+    return Event(
+        id=document["_id"],
+        channel=document["channel"],
+        epoch=document["epoch"],
+        offset=document["offset"],
+        type=document["type"],
+        data=document["data"],
+        timestamp=document["timestamp"],
+        job_id=document.get("jobId"),
+        progress=document.get("progress"),
+    )

@@ -1,0 +1,90 @@
+"""The collection ``channels``: where each channel's log ends, and what its events add up to.
+
+A head is changed by the writer of the channel's partition alone, and never goes back: a write
+that does not lead further is ignored, so that a writer which was suspended does no harm.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from hub.domain.events import Position
+from hub.domain.jobs import Job
+from hub.stores.mongo import Collection, Database, Document
+
+_DUPLICATE_KEY = 11000
+
+
+class Head(Struct, frozen=True):
+    """The end of a channel's log. ``job``: a job channel's snapshot at that offset. ``unread``: a
+    user channel's count of unread notifications at that offset."""
+
+    channel: str
+    epoch: str
+    offset: int = 0
+    job: Job | None = None
+    unread: int = 0
+
+    @property
+    def position(self) -> Position:
+        """Where the log ends."""
+        return Position(self.epoch, self.offset)
+
+
+class Heads:
+    """Reading and advancing heads."""
+
+    def __init__(self, db: Database) -> None:
+        self._channels: Collection = db["channels"]
+
+    async def read(self, channels: Iterable[str]) -> dict[str, Head]:
+        """The heads of those of ``channels`` that have one, in one round trip."""
+        found = await self._channels.find({"_id": {"$in": list(channels)}}).to_list()
+        return {document["_id"]: _head(document) for document in found}
+
+    async def get(self, channel: str) -> Head | None:
+        """The head of one channel."""
+        document = await self._channels.find_one({"_id": channel})
+        return None if document is None else _head(document)
+
+    async def advance(self, heads: Sequence[Head]) -> None:
+        """Stores heads, in one round trip; one that is further already stays as it is."""
+        if not heads:
+            return
+        updates = [
+            UpdateOne(
+                {"_id": head.channel, "offset": {"$lte": head.offset}},
+                {"$set": _document(head)},
+                upsert=True,
+            )
+            for head in heads
+        ]
+        try:
+            await self._channels.bulk_write(updates, ordered=False)
+        except BulkWriteError as error:
+            # An upsert that found its head further along tries to insert and collides.
+            if any(each["code"] != _DUPLICATE_KEY for each in error.details["writeErrors"]):
+                raise
+
+
+def _document(head: Head) -> Document:
+    fields: dict[str, Any] = {"epoch": head.epoch, "offset": head.offset, "unread": head.unread}
+    if head.job is not None:
+        fields["job"] = msgspec.to_builtins(head.job, builtin_types=(datetime,))
+    return fields
+
+
+def _head(document: Document) -> Head:
+    job = document.get("job")
+    return Head(
+        document["_id"],
+        document["epoch"],
+        document["offset"],
+        None if job is None else msgspec.convert(job, Job),
+        document.get("unread", 0),
+    )

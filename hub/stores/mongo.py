@@ -1,0 +1,63 @@
+"""The MongoDB client and the indexes that the collections rely on."""
+
+from typing import Any, Final
+
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+
+Document = dict[str, Any]
+Database = AsyncDatabase[Document]
+Collection = AsyncCollection[Document]
+
+READ_TIMEOUT: Final = 2.0
+"""Seconds a gateway waits for MongoDB, server selection included."""
+
+WRITE_TIMEOUT: Final = 15.0
+"""Seconds ingest waits for a batch to be written."""
+
+
+def open_mongo(url: str, *, timeout: float = READ_TIMEOUT) -> AsyncMongoClient[Document]:
+    """A client for ``url``, not connected yet. Writes are acknowledged by a majority and
+    journaled; no operation takes longer than ``timeout`` seconds. Raises ``PyMongoError``."""
+    return AsyncMongoClient(
+        url,
+        w="majority",
+        journal=True,
+        tz_aware=True,
+        timeoutMS=int(timeout * 1000),
+        serverSelectionTimeoutMS=int(timeout * 1000),
+        connectTimeoutMS=int(timeout * 1000),
+        uuidRepresentation="standard",
+        appname="hub",
+    )
+
+
+INDEXES: Final[dict[str, list[IndexModel]]] = {
+    "events": [
+        IndexModel([("channel", ASCENDING), ("offset", ASCENDING)], name="log", unique=True),
+        IndexModel(
+            [("channel", ASCENDING), ("timestamp", ASCENDING), ("offset", ASCENDING)], name="since"
+        ),
+        IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
+    ],
+    "channels": [
+        IndexModel(
+            [("job.project_id", ASCENDING), ("job.started_at", DESCENDING)],
+            name="jobs",
+            partialFilterExpression={"job": {"$exists": True}},
+        ),
+        IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
+    ],
+    "notifications": [
+        IndexModel([("recipient", ASCENDING), ("offset", DESCENDING)], name="inbox", unique=True),
+        IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
+    ],
+}
+"""Every index by collection. Unique keys begin with the shard key."""
+
+
+async def ensure_indexes(db: Database) -> None:
+    """Creates what is missing; harmless when all is there."""
+    for name, indexes in INDEXES.items():
+        await db[name].create_indexes(indexes)

@@ -1,0 +1,1 @@
+"""Tests mirror the source. They run on a real Redis or Valkey and a real MongoDB wire server."""

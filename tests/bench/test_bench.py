@@ -1,0 +1,101 @@
+"""Each command runs against every contender, delivers everything and says what it measured."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ALL = {"hub", "node", "node-redis", "bare", "bare-redis"}
+THROUGH_REDIS = {"hub", "node-redis", "bare-redis"}
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = {
+    "latency": (["--clients", "4", "--rate", "20", "--seconds", "0.5"], THROUGH_REDIS),
+    "latency-live": (["--path", "live", "--clients", "4", "--seconds", "0.5"], ALL),
+    "fanout": (["--clients", "6", "--seconds", "0.3"], ALL),
+    "targeted": (["--clients", "6", "--seconds", "0.3"], ALL),
+    "connect": (["--clients", "8", "--drop", "5"], ALL),
+    "publish": (["--events", "20"], THROUGH_REDIS),
+}
+
+pytestmark = pytest.mark.timeout(240)  # the first run compiles, and installs npm packages
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of its own: the load client is compiled from the present sources."""
+    return tmp_path_factory.mktemp("bench-cache")
+
+
+def bench(cache: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache), **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def has_compiler() -> bool:
+    return any(shutil.which(name) for name in ("gcc", "cc", "clang"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command(name: str, cache: Path, tmp_path: Path) -> None:
+    arguments, contenders = COMMANDS[name]
+    command = name.partition("-")[0]
+    rows_file, plot = tmp_path / "rows.jsonl", tmp_path / "plot.svg"
+    where = ["--rounds", "1", "--json", str(rows_file), "--plot", str(plot)]
+    done = bench(cache, command, *arguments, *where)
+    if not has_compiler():
+        assert done.returncode == 1
+        assert "needs a C compiler" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in rows_file.read_text().splitlines()]
+    assert {row["variant"] for row in rows} == contenders
+    for row in rows:
+        check(command, row)
+        assert row["variant"] in done.stdout
+        assert row["includes"] in " ".join(done.stdout.split())
+    assert ET.parse(plot).getroot().tag.endswith("svg")
+
+
+def check(command: str, row: dict[str, Any]) -> None:
+    """What must be true however slow the machine is."""
+    assert row["command"] == command
+    assert row["stored"] is (row["variant"] == "hub")
+    if row["phase"] == "connect":
+        assert row["ready"] == 8
+        assert row["lost"] == row["refused"] == 0
+        assert row["connects_per_second"] > 0
+    elif row["phase"] == "drop":
+        assert row["dropped"] == 5
+        assert row["clients"] == 3
+        assert row["probes"] > 0
+    else:
+        assert row["deliveries"] == row["expected"] > 0
+        assert row["lost"] == 0
+        assert 0 < row["p50_ms"] <= row["p99_ms"] * 1.01 <= row["max_ms"] * 1.03
+        if command != "targeted":  # everybody heard every event
+            assert row["fewest"] == row["most"]
+
+
+def test_without_a_compiler_one_message_says_what_to_install(tmp_path: Path) -> None:
+    done = bench(tmp_path, "fanout", "--only", "bare", PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "install gcc" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_contender_is_refused_by_name(tmp_path: Path) -> None:
+    done = bench(tmp_path, "fanout", "--only", "apache")
+    assert done.returncode == 2
+    assert "apache" in done.stderr

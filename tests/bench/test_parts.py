@@ -1,0 +1,92 @@
+"""The parts that figures depend on: feeds, meters, medians."""
+
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.feeds import Record, write_feed
+from bench.measure import tree, usage
+from bench.payload import envelope, stamp
+from bench.report import Column, View, advantage, medians
+from bench.servers.base import FeedShape
+from bench.servers.hub import live_records
+from hub.broker.hotlog import parse_live
+from hub.domain.events import Event
+from hub.domain.times import parse_instant
+from hub.stores.heads import Head
+
+VIEW = View("t", [], headline=Column("cost", "cost"))
+
+
+def test_a_feed_file_is_lengths_and_resp(tmp_path: Path) -> None:
+    file = tmp_path / "feed"
+    write_feed(file, [Record((b"PUBLISH", b"room", b"\xc3\xa9"), 7)])
+    resp = b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nroom\r\n$2\r\n\xc3\xa9\r\n"
+    assert file.read_bytes() == struct.pack("<II", len(resp), 7) + resp
+
+
+def test_the_hub_feed_is_what_a_node_reads() -> None:
+    shape = FeedShape(Path("unused"), events=6, members=10, burst=3)
+    heads = {"job:a": Head("job:a", "e1", 4), "user:b": Head("user:b", "e2", 1)}
+    records = list(live_records(heads, ["job:a", "user:b"], shape))
+    batches = [parse_live("job:a", record.command[2]) for record in records]
+    assert [(batch.epoch, batch.first, batch.last) for batch in batches] == [
+        ("e1", 5, 7),
+        ("e2", 2, 4),
+    ]
+    assert [record.deliveries for record in records] == [30, 30]
+
+
+def test_the_payload_has_the_bytes_of_a_real_envelope() -> None:
+    mine = envelope(12)
+    at = parse_instant(mine["timestamp"])
+    assert at
+    event = Event(
+        id=mine["id"],
+        channel=mine["channel"],
+        epoch=mine["epoch"],
+        offset=12,
+        type=mine["type"],
+        data=mine["data"],
+        timestamp=at,
+        job_id=mine["jobId"],
+        progress=mine["progress"],
+    )
+
+    compact = json.dumps(mine, ensure_ascii=False, separators=(",", ":")).encode()
+    assert event.encode() == compact
+    assert len(stamp()) == len("sent=") + 16
+
+
+def test_usage_counts_a_process_and_its_children() -> None:
+    spin = "import time\nwhile time.process_time() < 0.3: pass\nprint('spun', flush=True)\ninput()"
+    outer = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {spin!r}])"
+    with subprocess.Popen(
+        [sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "spun\n"
+        assert len(tree(process.pid)) == 2
+        assert usage(process.pid).cpu_seconds >= 0.3
+        assert usage(process.pid).rss_bytes > 1_000_000
+        process.communicate("\n")
+
+
+def test_medians_and_ratios() -> None:
+    def row(variant: str, cost: float, deliveries: int = 5) -> dict[str, object]:
+        return {
+            "case": "c",
+            "variant": variant,
+            "cost": cost,
+            "deliveries": deliveries,
+            "expected": 5,
+        }
+
+    merged = medians([row("hub", 1), row("node", 6), row("hub", 2), row("hub", 90, 4)])
+    hub, node = merged
+    assert (hub["cost"], hub["rounds"], hub["complete"]) == (2, 3, False)
+    assert node["complete"]
+    assert advantage(hub, merged, VIEW, "node") == 3
+    assert advantage(hub, merged, VIEW, "bare") is None

@@ -1,0 +1,64 @@
+"""Shared fixtures: real servers for the session, fresh state and settings for each test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+from pymongo import AsyncMongoClient
+from redis.asyncio import Redis
+
+from config.settings import Settings
+from hub import embedded
+from hub.embedded import MongoServer, RedisServer
+
+JWT_SECRET = "a-secret-for-tests-of-at-least-32-bytes"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def redis_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RedisServer]:
+    """A private Redis of this test session. A test may kill it; the next one finds it running."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MongoServer]:
+    """A private MongoDB wire server of this test session, likewise."""
+    server = MongoServer(tmp_path_factory.mktemp("mongo"))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def settings(redis_server: RedisServer, mongo_server: MongoServer) -> AsyncIterator[Settings]:
+    """Settings of a hub with an empty Redis and a database of its own, dropped afterwards."""
+    await redis_server.start()
+    await mongo_server.start()
+    async with Redis.from_url(redis_server.url) as redis:
+        await redis.flushall()
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield Settings(
+        redis_url=redis_server.url,
+        mongo_url=mongo_server.url,
+        mongo_db=name,
+        jwt_secret=SecretStr(JWT_SECRET),
+        log_format="console",
+    )
+    await mongo_server.start()
+    async with AsyncMongoClient[dict[str, object]](
+        mongo_server.url, serverMonitoringMode="poll"
+    ) as mongo:
+        await mongo.drop_database(name)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that was free a moment ago."""
+    return embedded.free_port()

@@ -1,0 +1,97 @@
+"""``python -m workers.ingest``: the ingest worker; any number may run (contract section 1)."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvloop
+from pymongo.errors import PyMongoError
+
+from config.logs import get_logger, setup_logging
+from config.settings import Settings, SettingsError, load_settings
+from hub.broker.connect import open_redis
+from hub.broker.hotlog import HotLog
+from hub.broker.journal import Journal
+from hub.broker.keys import Keys
+from hub.domain.ids import uuid7
+from hub.services.ingest.batch import Ingest, Stores
+from hub.services.ingest.worker import BLOCK, IngestWorker
+from hub.stores.events import Events
+from hub.stores.heads import Heads
+from hub.stores.mongo import WRITE_TIMEOUT, Database, ensure_indexes, open_mongo
+from hub.stores.notifications import Notifications
+
+_log = get_logger(__name__)
+
+
+def _ignore(_: str) -> None:
+    """The default for ``on_step``."""
+
+
+async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> None:
+    """Works until SIGTERM or SIGINT. ``on_step``: as for ``Ingest``; tests die there."""
+    if settings.redis_url is None or settings.mongo_url is None:
+        raise ValueError("the ingest worker needs redis_url and mongo_url")
+    keys = Keys(settings.partitions)
+    redis = open_redis(settings.redis_url)
+    reading = open_redis(settings.redis_url, timeout=3 * BLOCK, max_connections=keys.partitions + 2)
+    mongo = open_mongo(settings.mongo_url, timeout=WRITE_TIMEOUT)
+    db = mongo[settings.mongo_db]
+    stores = Stores(Events(db), Heads(db), Notifications(db))
+    ingest = Ingest(stores, HotLog(redis, keys), Journal(redis, keys), keys.partitions, on_step)
+    name = f"{socket.gethostname()}-{os.getpid()}-{uuid7()[-6:]}"
+    worker = IngestWorker(name, redis, reading, keys, ingest, on_ready=lambda: _ready(name))
+    try:
+        await _until_stopped(_prepared(worker, db))
+    finally:
+        await reading.aclose()
+        await redis.aclose()
+        await mongo.close()
+
+
+async def _prepared(worker: IngestWorker, db: Database) -> None:
+    """Runs the worker once the indexes it relies on exist."""
+    while True:
+        try:
+            await ensure_indexes(db)
+        except PyMongoError as error:
+            _log.warning("ingest.mongo_unreachable", error=repr(error))
+            await asyncio.sleep(1)
+        else:
+            break
+    await worker.run()
+
+
+async def _until_stopped(worker: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(worker)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        _log.info("ingest.stopped")
+
+
+def _ready(name: str) -> None:
+    print(f"ready ingest {name}", flush=True)
+
+
+def main() -> None:
+    """Reads the settings from the environment and works; exits 2 when they are not usable."""
+    try:
+        settings = load_settings(require=("redis_url", "mongo_url"))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    setup_logging(settings.log_level, settings.log_format)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(settings))
+
+
+if __name__ == "__main__":
+    main()
