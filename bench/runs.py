@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.load.client import LoadClient, Row
 from bench.measure import Steal, usage
-from bench.servers.base import Follower, Server, ServerFactory
+from bench.servers.base import FeedShape, Follower, Server, ServerFactory
 
 Show = Callable[[Row], None]
 
@@ -24,6 +24,38 @@ class Crowd:
     load: LoadClient
     rooms: Sequence[str]
     connected: Row
+
+
+async def feed(ready: Crowd, shape: FeedShape, *, low: int, seconds: float, pace: int) -> Row:
+    """Play a feed in a closed loop; see :meth:`bench.load.client.LoadClient.feed`.
+
+    One burst is sent when nothing is due; with ``low``, as many bursts when at most that many
+    deliveries are.
+    """
+    server = ready.server
+    made = await server.feed(ready.rooms, shape)
+    row = await ready.load.feed(
+        made.file,
+        server.redis_port,
+        loop=made.loop,
+        burst=made.records_per_burst * (low or 1),
+        low=low,
+        seconds=seconds,
+        pace=pace,
+    )
+    server.played(ready.rooms, shape, row["records"])
+    return row
+
+
+async def feed_paced(ready: Crowd, shape: FeedShape, rate: float, seconds: float) -> Row:
+    """Play a feed at ``rate`` events a second, whatever becomes of them."""
+    server = ready.server
+    made = await server.feed(ready.rooms, shape)
+    row = await ready.load.pace(
+        made.file, server.redis_port, loop=made.loop, rate=rate, seconds=seconds
+    )
+    server.played(ready.rooms, shape, row["records"])
+    return row
 
 
 class Meter:

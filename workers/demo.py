@@ -214,6 +214,10 @@ class Demo:
         await self._pause(self._dice.uniform(5, 15))
 
     async def _pause(self, seconds: float) -> None:
+        # On Python 3.11 asyncio.wait_for, which redis-py uses, can swallow a cancellation.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
         await asyncio.sleep(seconds / self._speed)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bench.load.client import Row
 from bench.report import Column, View
-from bench.runs import Crowd, Meter, crowd
+from bench.runs import Crowd, Meter, crowd, feed
 from bench.servers.base import FeedShape, Server
 
 ROOM = "job:bench"
@@ -69,16 +69,7 @@ async def _play(ready: Crowd, load: Load, burst: int, seconds: float) -> Row:
         return await ready.load.collect(0, seconds + 60, quiet=5, pace=_IN_PROCESS_PACE)
     most = round(seconds / (members * _FASTEST))
     shape = FeedShape(server.directory / "feed", max(burst, min(most, 100_000)), members, burst)
-    feed = await server.feed([ROOM], shape)
-    return await ready.load.feed(
-        feed.file,
-        server.redis_port,
-        loop=feed.loop,
-        burst=feed.records_per_burst,
-        low=0,
-        seconds=seconds,
-        pace=_FEED_PACE,
-    )
+    return await feed(ready, shape, low=0, seconds=seconds, pace=_FEED_PACE)
 
 
 VIEW = View(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from bench.load.client import Row
 from bench.measure import cores
 from bench.report import Column, View
-from bench.runs import Crowd, Meter, crowd
+from bench.runs import Crowd, Meter, crowd, feed_paced
 from bench.servers.base import FeedShape, Server
 
 ROOM = "job:bench"
@@ -73,10 +73,7 @@ async def _live(ready: Crowd, load: Load) -> Row:
         await ready.load.send(0, "42" + json.dumps(["run", order]))
         return await ready.load.collect(0, load.seconds + 30, quiet=5)
     shape = FeedShape(server.directory / "feed", load.events, members)
-    feed = await server.feed([ROOM], shape)
-    return await ready.load.pace(
-        feed.file, server.redis_port, loop=feed.loop, rate=load.rate, seconds=load.seconds
-    )
+    return await feed_paced(ready, shape, load.rate, load.seconds)
 
 
 VIEW = View(

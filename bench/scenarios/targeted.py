@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.load.client import Row
 from bench.report import Column, View
-from bench.runs import Crowd, Meter, crowd
+from bench.runs import Crowd, Meter, crowd, feed
 from bench.scenarios.fanout import with_costs
 from bench.servers.base import FeedShape, Server
 
@@ -48,16 +48,7 @@ async def _play(ready: Crowd, seconds: float) -> Row:
         await ready.load.send(0, "42" + json.dumps(["run", order]))
         return await ready.load.collect(0, seconds + 60, quiet=5, pace=_PACE)
     shape = FeedShape(server.directory / "feed", round(seconds / _FASTEST), 1)
-    feed = await server.feed(ready.rooms, shape)
-    return await ready.load.feed(
-        feed.file,
-        server.redis_port,
-        loop=feed.loop,
-        burst=_AHEAD // 2,
-        low=_AHEAD // 2,
-        seconds=seconds,
-        pace=_PACE,
-    )
+    return await feed(ready, shape, low=_AHEAD // 2, seconds=seconds, pace=_PACE)
 
 
 VIEW = View(

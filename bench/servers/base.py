@@ -162,6 +162,10 @@ class Server(ABC):
         """Events for ``rooms``, in turn, as the Redis commands its publishers would send."""
 
     @abstractmethod
+    def played(self, rooms: Sequence[str], shape: FeedShape, records: int) -> None:
+        """That many records of the last feed were sent: the next one goes on from there."""
+
+    @abstractmethod
     def publisher(self, room: str, count: int, rate: float) -> Program:
         """A process that publishes ``count`` events to ``room`` as this contender's users do.
 
@@ -188,6 +192,9 @@ class RoomServer(Server):
 
     async def prepare(self, rooms: Sequence[str]) -> None:
         """Rooms come into being by being joined."""
+
+    def played(self, rooms: Sequence[str], shape: FeedShape, records: int) -> None:
+        """Events without offsets can be sent again."""
 
     def plan(self, follower: Follower) -> str:
         """One CONNECT with the room."""

@@ -22,6 +22,7 @@ from bench.measure import cores
 from bench.payload import envelope
 from bench.servers.base import Feed, FeedShape, Follower, Program, Server
 from hub.broker.keys import Keys
+from hub.domain.events import Position
 from hub.embedded import MongoServer, RedisServer
 from hub.stores.heads import Head, Heads
 from hub.stores.mongo import open_mongo
@@ -33,20 +34,21 @@ _PARTITIONS = 16  # the default of HUB_PARTITIONS
 
 
 def live_records(
-    heads: Mapping[str, Head], rooms: Sequence[str], shape: FeedShape
+    ends: Mapping[str, Position], rooms: Sequence[str], shape: FeedShape
 ) -> Iterator[Record]:
-    """What ingest publishes to the nodes once events are stored, for ``rooms`` in turn.
+    """What ingest publishes to the nodes once events are stored, for ``rooms`` in turn,
+    each from the end of its log on.
 
     This is the one place that knows the hub's live message, as ``hub/broker/scripts/publish.lua``
     writes it and ``hub.broker.hotlog.parse_live`` reads it. Events that one burst brings to a
     channel travel as one message, as they do out of one batch of ingest.
     """
     keys = Keys(_PARTITIONS)
-    offsets = {room: heads[room].offset for room in rooms}
+    offsets = {room: ends[room].offset for room in rooms}
     for number in range(shape.events // shape.burst):
         room = rooms[number % len(rooms)]
         first, offsets[room] = offsets[room] + 1, offsets[room] + shape.burst
-        epoch = heads[room].epoch
+        epoch = ends[room].epoch
         events = [
             json.dumps(
                 {**envelope(offset, channel=room), "epoch": epoch},
@@ -71,6 +73,7 @@ class Hub(Server):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self._secret = secrets.token_urlsafe(48)
+        self._ends: dict[str, Position] = {}  # of the channels that were fed
         self.mongo_url = ""
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -108,9 +111,18 @@ class Hub(Server):
         return "40" + json.dumps({"token": self._token(f"u{follower.index}")}) + f"\t421{subscribe}"
 
     async def feed(self, rooms: Sequence[str], shape: FeedShape) -> Feed:
-        heads = await self._heads(rooms)
-        write_feed(shape.file, live_records(heads, rooms, shape))
+        if not self._ends:
+            heads = await self._heads(rooms)
+            self._ends = {room: head.position for room, head in heads.items()}
+        write_feed(shape.file, live_records(self._ends, rooms, shape))
         return Feed(shape.file, loop=False, records_per_burst=1)
+
+    def played(self, rooms: Sequence[str], shape: FeedShape, records: int) -> None:
+        """Live messages of a feed are stored nowhere, so this remembers their last offsets."""
+        for number, room in enumerate(rooms):
+            end = self._ends[room]
+            batches = len(range(number, records, len(rooms)))
+            self._ends[room] = Position(end.epoch, end.offset + shape.burst * batches)
 
     def publisher(self, room: str, count: int, rate: float) -> Program:
         arguments = [self.redis_url, room.removeprefix("job:"), _PROJECT, str(count), str(rate)]

@@ -13,9 +13,8 @@ from bench.report import Column, View, advantage, medians
 from bench.servers.base import FeedShape
 from bench.servers.hub import live_records
 from hub.broker.hotlog import parse_live
-from hub.domain.events import Event
+from hub.domain.events import Event, Position
 from hub.domain.times import parse_instant
-from hub.stores.heads import Head
 
 VIEW = View("t", [], headline=Column("cost", "cost"))
 
@@ -29,8 +28,8 @@ def test_a_feed_file_is_lengths_and_resp(tmp_path: Path) -> None:
 
 def test_the_hub_feed_is_what_a_node_reads() -> None:
     shape = FeedShape(Path("unused"), events=6, members=10, burst=3)
-    heads = {"job:a": Head("job:a", "e1", 4), "user:b": Head("user:b", "e2", 1)}
-    records = list(live_records(heads, ["job:a", "user:b"], shape))
+    ends = {"job:a": Position("e1", 4), "user:b": Position("e2", 1)}
+    records = list(live_records(ends, ["job:a", "user:b"], shape))
     batches = [parse_live("job:a", record.command[2]) for record in records]
     assert [(batch.epoch, batch.first, batch.last) for batch in batches] == [
         ("e1", 5, 7),

@@ -44,7 +44,8 @@ async def test_every_job_it_started_has_ended_when_it_stops(settings: Settings) 
     kinds = set()
     async with Redis.from_url(settings.redis_url) as redis:
         for number in range(settings.partitions):
-            for _, fields in await redis.xrange(f"hub:{{p{number:02}}}:journal"):
+            entries: list[Any] = await redis.xrange(f"hub:{{p{number:02}}}:journal") or []
+            for _, fields in entries:
                 publication = json.loads(fields[b"p"])
                 kinds.add(publication["kind"])
                 if publication["kind"] == "JOB":

@@ -1,11 +1,15 @@
 """Writing WebSocket frames straight to a connection's transport."""
 
+import asyncio
 from typing import Any, Final
 
 from aiohttp import web
 
 HIGH_WATER: Final = 64 * 1024
 """Bytes in the transport's own buffer above which nothing more is written to it."""
+
+_LAST_WORDS: Final = 5.0  # seconds that a finished connection has to take what was written
+_CLOSE_TIMEOUT: Final = 2.0  # seconds for the peer's half of the closing handshake
 
 
 class Binary(bytes):
@@ -43,42 +47,48 @@ class FrameWriter:
 
     def write_all(self, packets: list[bytes]) -> None:
         """As ``write``, all of them in one write."""
-        self._write(b"".join(map(frame, packets)))
+        if packets:
+            self._write(b"".join(map(frame, packets)))
 
     def finish(self) -> None:
-        """Sends a close frame after what was written, and closes."""
-        if not self._transport.is_closing():
-            self._write(b"\x88\x02\x03\xe8")
-            self._transport.close()
+        """Sends a close frame after what was written, and closes; a peer that does not take it is
+        cut off, so that nothing stays in memory for it."""
+        if self._transport.is_closing():
+            return
+        self._write(b"\x88\x02\x03\xe8")
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_LAST_WORDS, self._transport.abort)
 
     def abort(self) -> None:
         """Closes at once and drops what was not sent."""
         self._transport.abort()
 
 
-class EngineWebSocket:
-    """The WebSocket driver that python-engineio is given instead of its own for aiohttp.
+class WebSocket:
+    """An accepted WebSocket. aiohttp does the handshake and reads; ``writer`` writes past it.
 
-    Why: the bare driver negotiates permessage-deflate (100 KiB per client) and offers no access
-    to the transport.
+    Why not python-engineio's driver: that one negotiates permessage-deflate (100 KiB per client)
+    and offers no access to the transport.
     """
 
-    def __init__(self, handler: Any, server: Any) -> None:
-        self._handler = handler
-        self._limit: int = server.max_http_buffer_size
-        self._response: web.WebSocketResponse
-        self.writer: FrameWriter
+    def __init__(self, response: web.WebSocketResponse, writer: FrameWriter) -> None:
+        self.response = response
+        self.writer = writer
 
-    async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
-        """Upgrades the request and runs the handler until the connection ends."""
-        request: web.Request = environ["aiohttp.request"]
-        self._response = web.WebSocketResponse(max_msg_size=self._limit, compress=False)
-        await self._response.prepare(request)
-        self.writer = FrameWriter(request.transport)
-        await self._handler(self)
-        return self._response
+    @classmethod
+    async def accept(cls, request: web.Request, max_message: int) -> "WebSocket":
+        """Completes the handshake; aiohttp's ``HTTPBadRequest`` if it is not one. Messages longer
+        than ``max_message`` bytes end the connection with 1009."""
+        response = web.WebSocketResponse(
+            max_msg_size=max_message + 1,  # aiohttp's limit is the first size that it refuses
+            compress=False,
+            timeout=_CLOSE_TIMEOUT,
+        )
+        await response.prepare(request)
+        return cls(response, FrameWriter(request.transport))
 
-    async def wait(self) -> str | bytes | None:
+    async def receive(self) -> str | bytes | None:
         """The next message; None once the connection ended."""
-        data = (await self._response.receive()).data
+        data = (await self.response.receive()).data
         return data if isinstance(data, str | bytes) else None

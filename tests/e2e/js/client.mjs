@@ -1,0 +1,65 @@
+// The stock socket.io-client as a test's puppet: reports everything on stdout, one JSON array per
+// line, and does what stdin says. It resumes the explicit way: by epoch and offset per channel.
+import { createInterface } from "node:readline";
+import { io } from "../../../web/node_modules/socket.io-client/build/esm/index.js";
+
+const { url, token, follow = [], transports, auth } = JSON.parse(process.argv[2]);
+const report = (...entry) => process.stdout.write(JSON.stringify(entry) + "\n");
+const positions = {};
+
+const socket = io(url, {
+  auth: auth ?? { token },
+  ...(transports && { transports }),
+  reconnectionDelay: 50,
+  reconnectionDelayMax: 500,
+});
+
+function take(event) {
+  positions[event.channel] = { epoch: event.epoch, offset: event.offset };
+  report("event", event);
+}
+
+async function subscribe(channel) {
+  const answer = await socket.timeout(10_000).emitWithAck("subscribe", { channel, ...positions[channel] });
+  if (answer.ok) {
+    const { epoch, offset, mode, events } = answer.data;
+    events.forEach(take);
+    positions[channel] = { epoch, offset };
+    report("subscribed", channel, mode, offset);
+  } else {
+    report("refused", channel, answer.error);
+  }
+  return answer;
+}
+
+socket.on("connect", () => {
+  report("connect", socket.recovered);
+  follow.forEach((channel) => subscribe(channel).catch((error) => report("lost", channel, String(error))));
+});
+socket.on("event", take);
+for (const name of ["hello", "reset", "closing", "token-expiring"]) {
+  socket.on(name, (...args) => report(name, ...args));
+}
+socket.on("connect_error", (error) => report("connect_error", error.message, error.data));
+socket.on("disconnect", (reason) => report("disconnect", reason));
+
+const actions = {
+  command: (name, payload) => socket.timeout(10_000).emitWithAck(name, ...(payload === null ? [] : [payload])),
+  subscribe,
+  raw: (...args) => socket.timeout(10_000).emitWithAck(...args),
+  offline: () => socket.disconnect().connected,
+  online: () => socket.connect().connected,
+  cut: () => socket.io.engine.transport.ws?.terminate?.() ?? socket.io.engine.close() ?? true,
+  transport: () => socket.io.engine.transport.name,
+};
+
+createInterface({ input: process.stdin }).on("line", async (line) => {
+  const [number, action, ...args] = JSON.parse(line);
+  let result;
+  try {
+    result = await actions[action](...args);
+  } catch (error) {
+    result = { thrown: String(error) };
+  }
+  report("reply", number, result ?? null);
+});

@@ -1,0 +1,1 @@
+"""Tests of the pure part: no server, no clock, no I/O."""

@@ -1,0 +1,1 @@
+"""What tests share: a whole hub of real processes, and clients of every kind."""
