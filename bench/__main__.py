@@ -78,7 +78,7 @@ def _run(jobs: Sequence[Job], json_file: Path | None) -> list[Row]:
         load_client()
         return asyncio.run(run_all())
     except (BuildError, StartError, LoadError, EmbeddedError) as error:
-        progress.print(str(error), style="red", highlight=False, markup=False)
+        progress.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
 
@@ -161,13 +161,14 @@ def connect(
     clients: Annotated[int, typer.Option(min=1, help="Clients that arrive.")] = 5000,
     window: Annotated[int, typer.Option(min=1, help="Connects under way at a time.")] = 64,
     drop: Annotated[int, typer.Option(min=0, help="Clients that leave at once.")] = 3000,
+    settle: Annotated[float, typer.Option(min=0.1, help="Seconds before and after that.")] = 2,
     rounds: Rounds = 3,
     only: Only = None,
     json_file: JsonFile = None,
     plot: Plot = None,
 ) -> None:
     """Connects a second, memory per idle client, and what a mass disconnect costs."""
-    load = connect_.Load(clients, window, min(drop, clients - 1))
+    load = connect_.Load(clients, window, min(drop, clients - 1), settle)
     job = Job("connect", partial(connect_.measure, load=load), _contenders(only), rounds)
     rows = _run([job], json_file)
     _show([row for row in rows if row["phase"] == "connect"], connect_.ARRIVAL, plot)

@@ -114,7 +114,6 @@ async def interleaved(
                         "variant": server.name,
                         "round": number,
                         "includes": server.includes,
-                        "stored": server.stores,
                     }
                     rows.append(about | measured)
                     show(rows[-1])

@@ -105,6 +105,7 @@ async def node(settings: Settings) -> AsyncIterator[web.Application]:
     publishing = Publishing(Journal(redis, keys), Receipts(redis, keys))
     app.add_routes(PublishResource(authenticator, publishing).routes())
     sio.attach(app)
+    app.on_shutdown.append(lambda _: sio.eio.stop())  # else aiohttp waits for them, in vain
 
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(following.run(live))
@@ -112,7 +113,6 @@ async def node(settings: Settings) -> AsyncIterator[web.Application]:
         try:
             yield app
         finally:
-            await sio.eio.stop()
             serving.cancel()
             preparing.cancel()
     await live.close()

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from config.logs import setup_logging
 from config.settings import Settings, load_settings
-from hub import devfile, embedded
+from hub import devfile, ports
 from hub.devfile import DevFile
 from hub.embedded import EmbeddedError, MongoServer, RedisServer
 from hub.listen import listen, url_of
@@ -168,7 +168,7 @@ def _secret(settings: Settings, last: DevFile | None) -> str | None:
 def _port_again(url: str | None) -> int:
     """The port a server had in the last run, so that its URL stays good; 0 if it is not free."""
     port = urlsplit(url).port if url else None
-    return port if port and embedded.is_free(port) else 0
+    return port if port and ports.is_free(port) else 0
 
 
 @contextlib.contextmanager

@@ -8,11 +8,9 @@ and come back on the same port and data after :meth:`~EmbeddedServer.stop` or ``
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import platform
 import shutil
-import socket
 import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -25,6 +23,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from hub.child import Child
+from hub.ports import free_port, is_free, is_listening
+
+__all__ = ["EmbeddedError", "EmbeddedServer", "MongoServer", "RedisServer", "free_port"]
 
 _PORT_ATTEMPTS = 5
 _LOG_LINES = 8
@@ -228,7 +229,7 @@ class MongoServer(EmbeddedServer):
         ]
 
     async def _answers(self) -> bool:
-        if not await _is_listening(self.port):
+        if not await is_listening(self.port):
             return False  # PyMongo's monitor leaks the socket of a connect that close() interrupts
         client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
             self.url, serverMonitoringMode="poll", serverSelectionTimeoutMS=1000
@@ -256,36 +257,6 @@ class MongoServer(EmbeddedServer):
         if current["members"][0]["host"] != members[0]["host"]:
             config = {**current, "members": members, "version": current["version"] + 1}
             await client.admin.command("replSetReconfig", config, force=True)
-
-
-def free_port() -> int:
-    """A TCP port on 127.0.0.1 that was free a moment ago; nothing reserves it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 at the moment."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-async def _is_listening(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True
 
 
 def _redis_program() -> Path | None:

@@ -12,7 +12,7 @@ from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
 from config.settings import Settings
-from hub import embedded
+from hub import ports
 from hub.embedded import MongoServer, RedisServer
 
 JWT_SECRET = "a-secret-for-tests-of-at-least-32-bytes"
@@ -61,4 +61,4 @@ async def settings(redis_server: RedisServer, mongo_server: MongoServer) -> Asyn
 @pytest.fixture
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that was free a moment ago."""
-    return embedded.free_port()
+    return ports.free_port()

@@ -10,17 +10,19 @@ from bench.report import Column, View
 from bench.runs import Meter
 from bench.servers.base import Follower, Server
 
-_IDLE = 2.0  # seconds after which memory is read and the crowd leaves
-_AFTERMATH = 2.0  # seconds during which the leaving is charged and one client times its answers
-
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How many clients come, how many at a time, and how many of them leave together."""
+    """How many clients come, how many at a time, and how many of them leave together.
+
+    ``settle``: seconds until memory is read and the crowd leaves, and then during which the leaving
+    is charged while a client that stayed times its answers.
+    """
 
     clients: int
     window: int
     dropped: int
+    settle: float
 
 
 async def measure(server: Server, load: Load) -> AsyncIterator[Row]:
@@ -30,7 +32,7 @@ async def measure(server: Server, load: Load) -> AsyncIterator[Row]:
         meter = Meter(server)
         arrived = await client.connect(map(server.plan, followers), load.window)
         arrival = meter.read()
-        await client.wait(_IDLE)
+        await client.wait(load.settle)
         settled = meter.read()
         yield {
             "case": f"{load.clients} clients arrive",
@@ -41,7 +43,7 @@ async def measure(server: Server, load: Load) -> AsyncIterator[Row]:
             "kb_per_client": round(1024 * settled["rss_grown_mb"] / load.clients, 1),
         }
         meter = Meter(server)
-        left = await client.drop(load.dropped, _AFTERMATH, server.probe)
+        left = await client.drop(load.dropped, load.settle, server.probe)
         yield {"case": f"{load.dropped} of them leave at once", **left, **meter.read()}
 
 

@@ -17,7 +17,8 @@ from bench.runs import Crowd, Meter, crowd, feed
 from bench.servers.base import FeedShape, Server
 
 ROOM = "job:bench"
-_FASTEST = 0.4e-6  # seconds per delivery; no contender needs more events than this allows
+_FASTEST = 0.4e-6  # seconds per delivery; no contender needs more events than this allows,
+_MOST_EVENTS = 25_000  # nor more than these a second
 _IN_PROCESS_PACE = 4000  # microseconds between looks at the sockets: see load/src/main.c
 _FEED_PACE = 300
 
@@ -67,8 +68,8 @@ async def _play(ready: Crowd, load: Load, burst: int, seconds: float) -> Row:
         await ready.load.begin()
         await ready.load.send(0, "42" + json.dumps(["run", order]))
         return await ready.load.collect(0, seconds + 60, quiet=5, pace=_IN_PROCESS_PACE)
-    most = round(seconds / (members * _FASTEST))
-    shape = FeedShape(server.directory / "feed", max(burst, min(most, 100_000)), members, burst)
+    most = round(seconds * min(1 / (members * _FASTEST), _MOST_EVENTS))
+    shape = FeedShape(server.directory / "feed", max(burst, most), members, burst)
     return await feed(ready, shape, low=0, seconds=seconds, pace=_FEED_PACE)
 
 

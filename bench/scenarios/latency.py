@@ -45,6 +45,7 @@ async def measure(server: Server, load: Load) -> AsyncIterator[Row]:
         yield {
             "case": f"{load.clients} clients, {load.rate:g} events/s, {load.path}",
             "path": load.path,
+            "stored": server.stores and load.path == "full",
             "rate": load.rate,
             **row,
             **meter.read(),

@@ -42,6 +42,7 @@ async def measure(server: Server, load: Load) -> AsyncIterator[Row]:
             await program.stop()
         yield {
             "case": f"{load.events} events, one publisher, one client",
+            "stored": server.stores,
             **row,
             **meter.read(),
             "accepted": round(published["published"] / published["seconds"]),

@@ -28,7 +28,7 @@ class Bare(RoomServer):
             await self._start_redis(stack)
         url = self.redis_url if self.with_redis else "-"
         command = [sys.executable, "-m", "bench.servers.bare_server", url]
-        program = Program(self.name, command, {}, self.directory / "server.log")
+        program = Program("bare-server", command, {}, self.directory / "server.log")
         ready = await self._run(stack, program, cores()[0])
         self.pid, self.port = program.pid, int(ready.split()[1])
 
@@ -45,7 +45,7 @@ class Bare(RoomServer):
     def publisher(self, room: str, count: int, rate: float) -> Program:
         arguments = [self.redis_url, room, str(count), str(rate)]
         command = [sys.executable, "-m", "bench.publishers.bare", *arguments]
-        return Program("publisher", command, {}, self.directory / "publisher.log")
+        return Program("bare-publisher", command, {}, self.directory / "publisher.log")
 
 
 class BareRedis(Bare):

@@ -122,7 +122,7 @@ class Server(ABC):
     includes: str  # what the figures of this contender pay for, for the reader of a table
     event_source = "redis"  # "process": the server emits by itself when a client tells it to
     probe = '421["probe"]'  # a packet that is answered at once
-    stores = False  # whether what it delivers was stored before
+    stores = False  # whether what its publishers publish is stored before it is delivered
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory  # for logs and data, empty and private to this run

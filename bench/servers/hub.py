@@ -83,9 +83,9 @@ class Hub(Server):
             stack.push_async_callback(server.stop)
             await server.start()
         self.redis_port, self.mongo_url = redis.port, mongo.url
-        ingest = self._program("ingest", "-m", "workers.ingest")
+        ingest = self._program("hub-ingest", "-m", "workers.ingest")
         await self._run(stack, ingest, cores()[1])
-        node = self._program("node", "-m", "hub", "serve", "--host", "127.0.0.1", "--port", "0")
+        node = self._program("hub-node", "-m", "hub", "serve", "--host", "127.0.0.1", "--port", "0")
         ready = await self._run(stack, node, cores()[0])
         self.pid, self.port = node.pid, int(ready.rpartition(":")[2])
 
@@ -127,7 +127,7 @@ class Hub(Server):
     def publisher(self, room: str, count: int, rate: float) -> Program:
         arguments = [self.redis_url, room.removeprefix("job:"), _PROJECT, str(count), str(rate)]
         command = [sys.executable, "-m", "bench.publishers.hub", *arguments]
-        return Program("publisher", command, {}, self.directory / "publisher.log")
+        return Program("hub-publisher", command, {}, self.directory / "publisher.log")
 
     async def _heads(self, rooms: Sequence[str]) -> dict[str, Head]:
         """Where every room's log ends, once ingest has stored what it was given."""

@@ -64,7 +64,9 @@ class Node(RoomServer):
         await install()
         if self.with_redis:
             await self._start_redis(stack)
-        program = self._program("server", "server.js", self.redis_url if self.with_redis else "-")
+        program = self._program(
+            "node-server", "server.js", self.redis_url if self.with_redis else "-"
+        )
         ready = await self._run(stack, program, cores()[0])
         self.pid, self.port = program.pid, int(ready.split()[1])
 
@@ -75,7 +77,9 @@ class Node(RoomServer):
         return Feed(shape.file, loop=True, records_per_burst=shape.burst)
 
     def publisher(self, room: str, count: int, rate: float) -> Program:
-        return self._program("publisher", "publish.js", self.redis_url, room, str(count), str(rate))
+        return self._program(
+            "node-publisher", "publish.js", self.redis_url, room, str(count), str(rate)
+        )
 
     def _program(self, name: str, script: str, *arguments: str) -> Program:
         command = ["node", str(_DIRECTORY / script), *arguments]

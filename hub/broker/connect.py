@@ -1,5 +1,6 @@
 """Opening Redis connections that never hang: every one has time limits and few retries."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Any, Final
 
@@ -31,3 +32,14 @@ def open_redis(url: str, *, timeout: float = COMMAND_TIMEOUT, max_connections: i
 async def command(reply: Awaitable[Any] | Any) -> Any:
     """Awaits a client method whose stub says that it may be synchronous as well."""
     return await reply
+
+
+def honour_cancellation() -> None:
+    """Raises ``CancelledError`` when the current task was cancelled and did not notice.
+
+    ``asyncio.wait_for`` of Python 3.11, which redis-py sends commands with, drops a cancellation
+    that arrives as its inner future finishes. Whoever loops over Redis commands asks here.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -87,8 +87,9 @@ class PartitionReader:
         """Entries that were read before and never acknowledged, oldest first."""
         return await self._read("0", limit, None)
 
-    async def next(self, limit: int, block_ms: int) -> list[Entry]:
-        """Entries that nobody has read, oldest first; waits up to ``block_ms`` for the first."""
+    async def next(self, limit: int, block_ms: int | None) -> list[Entry]:
+        """Entries that nobody has read, oldest first; waits up to ``block_ms`` for the first, not
+        at all when it is None."""
         return await self._read(">", limit, block_ms)
 
     async def _read(self, start: str, limit: int, block_ms: int | None) -> list[Entry]:

@@ -10,7 +10,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from config.logs import get_logger
-from hub.broker.connect import COMMAND_TIMEOUT
+from hub.broker.connect import COMMAND_TIMEOUT, honour_cancellation
 from hub.broker.hotlog import Batch, parse_live
 from hub.broker.keys import Keys
 
@@ -65,7 +65,8 @@ class LiveChannels:
         if waiting is None:
             waiting = self._waiting[name] = asyncio.get_running_loop().create_future()
             self._changed.set()
-        await asyncio.wait_for(asyncio.shield(waiting), 2 * COMMAND_TIMEOUT)
+        async with asyncio.timeout(2 * COMMAND_TIMEOUT):
+            await asyncio.shield(waiting)
 
     def unfollow(self, channel: str) -> None:
         """Stops hearing the channel; batches already on their way may still arrive."""
@@ -81,12 +82,14 @@ class LiveChannels:
         """Keeps the connection up until cancelled."""
         delay, first = _RETRY_FIRST, True
         while True:
+            honour_cancellation()
             connection: Any = self._pool.make_connection()  # type: ignore[no-untyped-call]
             try:
                 await connection.connect()
                 asked = set(self._wanted)
                 await self._subscribe(connection, asked)
                 await connection.send_command("PING")  # answered after all confirmations
+                honour_cancellation()
                 async with asyncio.TaskGroup() as both:
                     both.create_task(self._write(connection, asked))
                     both.create_task(self._read(connection, restored=not first))
@@ -114,8 +117,10 @@ class LiveChannels:
     async def _write(self, connection: Any, asked: set[str]) -> None:
         """Sends what changed, many names in one command, and a ping every interval."""
         while True:
+            honour_cancellation()
             try:
-                await asyncio.wait_for(self._changed.wait(), PING_INTERVAL)
+                async with asyncio.timeout(PING_INTERVAL):
+                    await self._changed.wait()
             except TimeoutError:
                 await connection.send_command("PING")
                 continue

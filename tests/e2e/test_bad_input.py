@@ -70,11 +70,16 @@ BAD_ITEMS = [
         "data.stepsCount",
     ),
     (
-        item(kind="JOB", jobId=JOB, type="SCENARIO_COMPLETED", data={**SCENARIO, "scenarioId": LONG}),
+        item(
+            kind="JOB", jobId=JOB, type="SCENARIO_COMPLETED", data={**SCENARIO, "scenarioId": LONG}
+        ),
         "data.scenarioId",
     ),
     (item(kind="JOB", jobId=JOB, type="JOB_STARTED", projectId="p1"), "ownerId"),
-    (item(kind="JOB", jobId=JOB, type="PROGRESS_UPDATED", data={"percentage": 101}), "data.percentage"),
+    (
+        item(kind="JOB", jobId=JOB, type="PROGRESS_UPDATED", data={"percentage": 101}),
+        "data.percentage",
+    ),
     (
         item(kind="JOB", jobId=JOB, type="JOB_STATUS_CHANGED", data={"currentStatus": "COMPLETED"}),
         "data.currentStatus",
@@ -128,7 +133,7 @@ async def test_publish_refuses_every_bad_item_and_takes_none_beside_it(
         assert (await answer.json())["accepted"] == 1
 
 
-BAD_REQUESTS = [
+BAD_REQUESTS: list[tuple[str, str, bytes | str, int, str]] = [
     ("POST", "/v1/publish", b"{", 400, "INVALID_REQUEST"),
     ("POST", "/v1/publish", b"\xff", 400, "INVALID_REQUEST"),
     ("POST", "/v1/publish", b"[" * 100_000, 400, "INVALID_REQUEST"),
@@ -161,7 +166,13 @@ BAD_REQUESTS = [
     ("GET", f"/v1/jobs/{JOB}/events?since[$gt]=1", b"", 400, "INVALID_REQUEST"),
     ("GET", f"/v1/jobs/{JOB}/events?type=NOPE", b"", 400, "INVALID_REQUEST"),
     ("GET", f"/v1/jobs/{JOB}/events?cursor=%00", b"", 400, "INVALID_REQUEST"),
-    ("GET", f"/v1/jobs/{JOB}/events?cursor=bzE5OTk5OTk5OTk5OTk5OTk5OTk5", b"", 400, "INVALID_REQUEST"),
+    (
+        "GET",
+        f"/v1/jobs/{JOB}/events?cursor=bzE5OTk5OTk5OTk5OTk5OTk5OTk5",
+        b"",
+        400,
+        "INVALID_REQUEST",
+    ),
 ]
 
 
@@ -202,7 +213,10 @@ def wrong_tokens() -> dict[str, tuple[str | None, str]]:
         "garbage": ("garbage", "UNAUTHENTICATED"),
         "unsigned": (unsigned, "UNAUTHENTICATED"),
         "other secret": (tokens.mint("s" * 40, "u1"), "UNAUTHENTICATED"),
-        "other algorithm": (jwt.encode(claims, JWT_SECRET * 2, algorithm="HS512"), "UNAUTHENTICATED"),
+        "other algorithm": (
+            jwt.encode(claims, JWT_SECRET * 2, algorithm="HS512"),
+            "UNAUTHENTICATED",
+        ),
         "expired": (tokens.mint(JWT_SECRET, "u1", ttl=-60), "TOKEN_EXPIRED"),
         "no sub": (jwt.encode({"exp": now + 60}, JWT_SECRET), "UNAUTHENTICATED"),
         "no exp": (jwt.encode({"sub": "u1"}, JWT_SECRET), "UNAUTHENTICATED"),

@@ -61,7 +61,7 @@ class Opened:
         """What a reader finds, without waiting."""
         if redelivered:
             return await reader.pending(500)
-        return await reader.next(500, 1) or await reader.next(500, 1)
+        return await reader.next(500, None) or await reader.next(500, None)
 
 
 @asynccontextmanager

@@ -24,7 +24,11 @@ class System:
     url: str
 
     def token(
-        self, user: str = "u1", *, projects: Sequence[str] = ("p1",), roles: Sequence[str] = ("user",)
+        self,
+        user: str = "u1",
+        *,
+        projects: Sequence[str] = ("p1",),
+        roles: Sequence[str] = ("user",),
     ) -> str:
         """A token that the node accepts."""
         assert self.settings.jwt_secret is not None

@@ -25,7 +25,7 @@ async def journal(settings: Settings, job_id: str) -> list[dict[str, Any]]:
     """What is on the journal of a job's partition."""
     keys = Keys(16)
     async with Redis.from_url(settings.redis_url or "") as redis:
-        entries = await redis.xrange(keys.journal(keys.partition(job_channel(job_id))))
+        entries: Any = await redis.xrange(keys.journal(keys.partition(job_channel(job_id))))
     return [json.loads(fields[b"p"]) for _, fields in entries]
 
 
@@ -74,11 +74,20 @@ def test_both_offer_the_same_names() -> None:
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"users": ["u1"], "type": "t", "title": "t", "body": "b", "data": {"a": {1, 2}}}, "data.a"),
-    ({"users": ["u1"], "type": "t", "title": "t", "body": "b", "data": {"a": [object()]}}, "data.a[0]"),
-    ({"users": ["u1"], "type": "t", "title": "t", "body": "b", "data": {"a": float("nan")}}, "data.a"),
+    (
+        {"users": ["u1"], "type": "t", "title": "t", "body": "b", "data": {"a": [object()]}},
+        "data.a[0]",
+    ),
+    (
+        {"users": ["u1"], "type": "t", "title": "t", "body": "b", "data": {"a": float("nan")}},
+        "data.a",
+    ),
     ({"users": ["u1"], "type": "t", "title": "t", "body": "\ud800"}, "body"),
     ({"users": ["u1"], "type": "t", "title": "t", "body": "x" * 70_000}, "body"),
-    ({"users": ["u1"], "type": "t", "title": "t", "body": "b", "data": {"a": "x" * 70_000}}, "data.a"),
+    (
+        {"users": ["u1"], "type": "t", "title": "t", "body": "b", "data": {"a": "x" * 70_000}},
+        "data.a",
+    ),
     ({"users": ["u1"], "type": "t", "title": "", "body": "b"}, "title"),
     ({"users": ["no spaces"], "type": "t", "title": "t", "body": "b"}, "to.users[0]"),
     ({"users": ["u1"], "everyone": True, "type": "t", "title": "t", "body": "b"}, "to"),
@@ -92,7 +101,7 @@ async def test_what_cannot_be_published_raises_at_once_and_names_the_field(
 ) -> None:
     async with Publisher(settings.redis_url or "") as hub:
         with pytest.raises(PublicationInvalid) as caught:
-            hub.notify(**arguments)  # raises already without being awaited
+            await hub.notify(**arguments)
         assert caught.value.field == field
     with SyncPublisher(settings.redis_url or "") as hub_sync, pytest.raises(PublicationInvalid):
         hub_sync.notify(**arguments)

@@ -47,11 +47,12 @@ class HubNamespace:
         principal = await self._authenticator.verify(given.token or _bearer(client.environ))
         wanted = _wanted(principal, given)
         client.state = connection = Connection(client, principal)
+        connection.channels = dict.fromkeys(wanted, 0)
         joins = [self._join(connection, name, since) for name, since in wanted.items()]
         results = await asyncio.gather(*joins, return_exceptions=True)
         failures = [each for each in results if isinstance(each, BaseException)]
         if failures or client.socket.closed:
-            self._leave_all(connection, wanted)
+            self._leave_all(connection)
             raise failures[0] if failures else codes.HubError(codes.UNAVAILABLE)
         connection.joined = [each for each in results if isinstance(each, Joined)]
         return {}
@@ -81,11 +82,13 @@ class HubNamespace:
         except Exception:  # noqa: BLE001
             _log.exception("sio.command_failed", command=name, user=connection.principal.user_id)
             answer(refused(codes.HubError(codes.INTERNAL)))
+        if client.socket.closed:  # it went while the command ran, which may have joined something
+            self._leave_all(connection)
 
     async def disconnected(self, client: Client, reason: str) -> None:
         """Forgets the client; costs what it had joined."""
         connection: Connection = client.state
-        self._leave_all(connection, connection.channels)
+        self._leave_all(connection)
 
     def _find(self, name: Any) -> Command:
         if not isinstance(name, str) or name in RESERVED:
@@ -103,8 +106,8 @@ class HubNamespace:
         )
         return handed[0]
 
-    def _leave_all(self, connection: Connection, names: Mapping[str, Any]) -> None:
-        for name in list(names):
+    def _leave_all(self, connection: Connection) -> None:
+        for name in connection.channels:
             self._channels.unsubscribe(connection, name)
 
 

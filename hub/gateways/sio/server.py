@@ -2,27 +2,35 @@
 
 What is overridden, and why:
 
+- ``_handle_eio_connect``: the bare server keeps a connection that never connects to a namespace.
 - ``_handle_connect``: the bare server puts a client into rooms before its connect handler ran,
   and leaves it there without an answer when the handler raises. Here a client is in no table until
   it was accepted, and a failure is the answer INTERNAL.
 - ``_handle_event``: the bare server runs handlers named by the client, ``connect`` included, in
   tasks that overtake each other, and a raising one never answers. Here a namespace gets every
   event, in order, and each event that asks for an acknowledgement gets one.
-- ``_handle_eio_message``: binary is refused unless a namespace wants it.
+- ``_handle_eio_message``: a malformed packet, or one for a namespace that the client is not
+  connected to, ends the session; binary does so too unless the server was made to take it.
 - ``_handle_eio_disconnect``: costs what the one client had, not a scan of all rooms.
 """
 
+import asyncio
 import logging
 from typing import Any, Final, Protocol
 
 import engineio.exceptions
 import msgspec
 import socketio
-from socketio import packet
 
 from config.logs import get_logger
 from hub.domain import codes
-from hub.gateways.sio.engine import Engine, EngineSocket
+from hub.gateways.sio import packets
+from hub.gateways.sio.engine import Engine
+from hub.gateways.sio.packets import BadPacket, Packet
+from hub.gateways.sio.session import EngineSocket
+
+CONNECT_TIMEOUT: Final = 45.0
+"""Seconds that a connection may be without any namespace, as with the reference server."""
 
 _log = get_logger(__name__)
 _LIBRARY = logging.getLogger("socketio")
@@ -51,15 +59,23 @@ class Client:
 
     def acknowledge(self, ack_id: int, *args: Any) -> None:
         """Answers an event."""
-        self.push(packet.ACK, b"%d" % ack_id + msgspec.json.encode(args))
+        self._send(packets.ACK, ack_id, args)
 
     def emit(self, *args: Any) -> None:
         """Sends an event to this client alone."""
-        self.push(packet.EVENT, msgspec.json.encode(args))
+        self._send(packets.EVENT, None, args)
+
+    def _send(self, kind: int, ack_id: int | None, args: tuple[Any, ...]) -> None:
+        if self._server.accept_binary:
+            for each in packets.encode(kind, self.prefix, ack_id, args):
+                self.socket.push(each)
+        else:  # nothing to look for in the arguments
+            number = b"" if ack_id is None else b"%d" % ack_id
+            self.push(kind, number + msgspec.json.encode(args))
 
     async def disconnect(self) -> None:
         """Ends the client's part in the namespace; a stock client does not come back by itself."""
-        self.push(packet.DISCONNECT, b"")
+        self.push(packets.DISCONNECT, b"")
         await self._server.remove(self, self._server.reason.SERVER_DISCONNECT)
 
 
@@ -81,20 +97,31 @@ class Namespace(Protocol):
         """An accepted client is gone."""
 
 
-CONNECT_ERROR: Final = packet.CONNECT_ERROR
-
-
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
-    """Socket.IO over ``Engine``; ``register`` the namespaces before the first request."""
+    """Socket.IO over ``Engine``; ``register`` the namespaces before the first request.
+
+    ``accept_binary``: whether events may hold bytes, both ways; the contract has none, so an
+    unfinished binary event cannot hold memory. ``connect_timeout``: seconds that a connection may
+    be without any namespace.
+    """
 
     eio: Engine
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        accept_binary: bool = False,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        **options: Any,
+    ) -> None:
         super().__init__(async_handlers=False, logger=_LIBRARY, engineio_logger=_LIBRARY, **options)
         self.manager_initialized = True
+        self.accept_binary = accept_binary
+        self._connect_timeout = connect_timeout
         self._served: dict[str, Namespace] = {}
         self._clients: dict[str, dict[str, Client]] = {}  # engine sid → namespace → client
-        self._connecting: set[tuple[str, str]] = set()
+        self._without: dict[str, asyncio.TimerHandle] = {}  # engine sids without a namespace
+        self._unfinished: dict[str, Packet] = {}  # engine sid → packet that lacks attachments
 
     def register(self, name: str, namespace: Namespace) -> None:
         """Serves ``name`` by ``namespace``."""
@@ -113,60 +140,91 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         del joined[client.namespace]
         if not joined:
             del self._clients[client.socket.sid]
+            self._wait_for_connect(client.socket)
         await self._served[client.namespace].disconnected(client, reason)
 
     def _engineio_server_class(self) -> type[Engine]:
         return Engine
 
+    # -- connections ------------------------------------------------------------------------------
+
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         self.environ[eio_sid] = environ
+        self._wait_for_connect(self.eio.sockets[eio_sid])
+
+    def _wait_for_connect(self, socket: EngineSocket) -> None:
+        """Gives a connection without any namespace its time to connect to one."""
+        if not socket.closed:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(self._connect_timeout, self._give_up, socket)
+            self._without[socket.sid] = timer
+
+    def _give_up(self, socket: EngineSocket) -> None:
+        self._without.pop(socket.sid, None)
+        self.eio.spawn(socket.close())
+
+    def _cancel_wait(self, eio_sid: str) -> None:
+        timer = self._without.pop(eio_sid, None)
+        if timer is not None:
+            timer.cancel()
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        self._cancel_wait(eio_sid)
+        self._unfinished.pop(eio_sid, None)
         for client in list(self._clients.get(eio_sid, {}).values()):
             await self.remove(client, reason)
         self.environ.pop(eio_sid, None)
-        self._binary_packet.pop(eio_sid, None)
+
+    # -- packets ----------------------------------------------------------------------------------
 
     async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
-        """Handles one packet; a malformed one ends the session."""
+        """Handles one packet; one that the protocol forbids ends the session."""
         try:
-            if isinstance(data, bytes):
-                raise ValueError("binary is not accepted")
-            parsed = self.packet_class(encoded_packet=data)
-            namespace = parsed.namespace or "/"
-            self._check(parsed)
-        except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
+            parsed = self._whole(eio_sid, data)
+        except BadPacket as error:
             raise engineio.exceptions.EngineIOError(f"bad packet: {error}") from error
-        if parsed.packet_type == packet.CONNECT:
-            await self._handle_connect(eio_sid, namespace, parsed.data)
-        elif parsed.packet_type == packet.EVENT:
-            await self._handle_event(eio_sid, namespace, parsed.id, parsed.data)
-        elif parsed.packet_type == packet.DISCONNECT:
-            await self._handle_disconnect(eio_sid, namespace)
+        if parsed is None:
+            return
+        client = self._clients.get(eio_sid, {}).get(parsed.namespace)
+        if (parsed.type == packets.CONNECT) != (client is None):
+            raise engineio.exceptions.EngineIOError("the wrong moment for such a packet")
+        if client is None:
+            await self._handle_connect(eio_sid, parsed.namespace, parsed.data)
+        elif parsed.type == packets.EVENT:
+            await self._served[client.namespace].event(
+                client, parsed.ack_id, parsed.data[0], parsed.data[1:]
+            )
+        elif parsed.type == packets.DISCONNECT:
+            await self.remove(client, self.reason.CLIENT_DISCONNECT)
 
-    @staticmethod
-    def _check(parsed: Any) -> None:
-        kind, data = parsed.packet_type, parsed.data
-        if kind == packet.CONNECT and not (data is None or isinstance(data, dict)):
-            raise ValueError("CONNECT carries an object")
-        if kind == packet.EVENT and not (isinstance(data, list) and data):
-            raise ValueError("EVENT carries a list with the event's name first")
-        if kind not in (packet.CONNECT, packet.EVENT, packet.DISCONNECT, packet.ACK):
-            raise ValueError(f"a client may not send a packet of type {kind}")
+    def _whole(self, eio_sid: str, data: str | bytes) -> Packet | None:
+        """The packet that ``data`` is or completes; None while attachments are missing."""
+        unfinished = self._unfinished.get(eio_sid)
+        if isinstance(data, str):
+            if unfinished is not None:
+                raise BadPacket("text in place of an attachment")
+            parsed = packets.decode(data)
+            if not parsed.missing:
+                return parsed
+            if not self.accept_binary or eio_sid not in self._clients:
+                raise BadPacket("binary is not accepted")
+            self._unfinished[eio_sid] = parsed
+            return None
+        if unfinished is None:
+            raise BadPacket("an attachment of nothing")
+        if not unfinished.attach(data):
+            return None
+        return self._unfinished.pop(eio_sid)
 
     async def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
         socket = self.eio.sockets.get(eio_sid)
-        key = (eio_sid, namespace)
-        if socket is None or key in self._connecting:
+        if socket is None:
             return
-        if namespace in self._clients.get(eio_sid, {}):
-            raise engineio.exceptions.EngineIOError("connected to this namespace already")
         client = Client(self, socket, namespace)
         served = self._served.get(namespace)
         if served is None:
-            client.push(CONNECT_ERROR, b'{"message":"Invalid namespace"}')
+            client.push(packets.CONNECT_ERROR, b'{"message":"Invalid namespace"}')
             return
-        self._connecting.add(key)
         try:
             extra = await served.connect(client, data)
         except codes.HubError as error:
@@ -176,32 +234,18 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             _refuse(client, codes.HubError(codes.INTERNAL))
         else:
             await self._accept(client, served, extra)
-        finally:
-            self._connecting.discard(key)
 
     async def _accept(self, client: Client, served: Namespace, extra: dict[str, Any]) -> None:
-        if client.socket.closed:
+        socket = client.socket
+        if socket.closed:  # it went while it was being let in
+            await served.disconnected(client, self.reason.CLIENT_DISCONNECT)
             return
-        self._clients.setdefault(client.socket.sid, {})[client.namespace] = client
-        client.push(packet.CONNECT, msgspec.json.encode({"sid": client.sid, **extra}))
+        self._cancel_wait(socket.sid)
+        self._clients.setdefault(socket.sid, {})[client.namespace] = client
+        client.push(packets.CONNECT, msgspec.json.encode({"sid": client.sid, **extra}))
         await served.connected(client)
-
-    async def _handle_event(
-        self, eio_sid: str, namespace: str, ack_id: int | None, data: Any
-    ) -> None:
-        client = self._clients.get(eio_sid, {}).get(namespace)
-        if client is None:
-            raise engineio.exceptions.EngineIOError("not connected to this namespace")
-        await self._served[namespace].event(client, ack_id, data[0], data[1:])
-
-    async def _handle_disconnect(
-        self, eio_sid: str, namespace: str, reason: str | None = None
-    ) -> None:
-        client = self._clients.get(eio_sid, {}).get(namespace)
-        if client is not None:
-            await self.remove(client, reason or self.reason.CLIENT_DISCONNECT)
 
 
 def _refuse(client: Client, error: codes.HubError) -> None:
     answer = {"message": error.code.name, "data": error.as_error()}
-    client.push(CONNECT_ERROR, msgspec.json.encode(answer))
+    client.push(packets.CONNECT_ERROR, msgspec.json.encode(answer))

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from config.logs import get_logger
 from hub.broker import keys as key_names
-from hub.broker.connect import command
+from hub.broker.connect import command, honour_cancellation
 from hub.broker.journal import Entry, PartitionReader
 from hub.broker.keys import Keys
 from hub.broker.leases import Leases
@@ -64,6 +64,7 @@ class IngestWorker:
     async def _keep_leases(self, group: asyncio.TaskGroup) -> None:
         ready, renewed = False, time.monotonic()
         while True:
+            honour_cancellation()
             try:
                 held = await self._take_share()
             except _FAILURES as error:
@@ -123,6 +124,7 @@ class IngestWorker:
         """Reads one partition: first what was left unfinished, then what comes."""
         redelivered, delay = True, _BACKOFF_FIRST
         while True:
+            honour_cancellation()
             try:
                 entries = await self._next(reader, redelivered=redelivered)
                 if entries:

@@ -1,0 +1,69 @@
+"""The HTTP requests of Engine.IO: which are in order, and how the others are refused."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reason of the reference server: ``code`` and ``message`` are what clients know it by."""
+
+    code: int
+    message: str
+    status: int = 400
+
+
+UNKNOWN_TRANSPORT: Final = Refusal(0, "Transport unknown")
+UNKNOWN_SESSION: Final = Refusal(1, "Session ID unknown")
+BAD_METHOD: Final = Refusal(2, "Bad handshake method")
+BAD_REQUEST: Final = Refusal(3, "Bad request")
+FORBIDDEN: Final = Refusal(4, "Forbidden", 403)
+UNKNOWN_VERSION: Final = Refusal(5, "Unsupported protocol version")
+TOO_LARGE: Final = Refusal(3, "Payload too large", 413)
+
+
+class Refused(Exception):
+    """The request is answered with a refusal. ``detail`` is for the log."""
+
+    def __init__(self, refusal: Refusal, detail: str = "") -> None:
+        self.refusal = refusal
+        self.message = f"{refusal.message}: {detail}" if detail else refusal.message
+        super().__init__(self.message)
+
+    def response(self) -> web.Response:
+        """``{"code", "message"}``, as the reference server answers."""
+        body = {"code": self.refusal.code, "message": self.refusal.message}
+        return web.json_response(body, status=self.refusal.status)
+
+
+def check(request: web.Request, transports: Collection[str]) -> str | None:
+    """Raises ``Refused`` for what the protocol does not know; gives the session's id, None in a
+    request that opens one."""
+    query = request.query
+    if query.get("transport") not in transports:
+        raise Refused(UNKNOWN_TRANSPORT)
+    if query.get("EIO") != "4":
+        raise Refused(UNKNOWN_VERSION)
+    sid = query.get("sid")
+    websocket = query["transport"] == "websocket"
+    methods = ("GET",) if websocket or sid is None else ("GET", "POST")
+    if request.method not in methods:
+        raise Refused(BAD_METHOD)
+    if websocket and request.headers.get("Upgrade", "").lower() != "websocket":
+        raise Refused(BAD_REQUEST, "no WebSocket handshake")
+    return sid
+
+
+async def body(request: web.Request, at_most: int) -> bytes:
+    """The body, of at most that many bytes; raises ``Refused`` for a longer one."""
+    if (request.content_length or 0) > at_most:
+        raise Refused(TOO_LARGE)
+    read = bytearray()
+    async for chunk in request.content.iter_any():
+        read += chunk
+        if len(read) > at_most:
+            raise Refused(TOO_LARGE)
+    return bytes(read)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections import deque
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.delivery.outbox import Outbox
+
+
+def test_it_takes_up_to_its_limit_and_says_no_beyond() -> None:
+    outbox = Outbox[bytes](10)
+    assert not outbox
+    assert outbox.offer(b"1234")
+    assert outbox.offer(b"567890")
+    assert outbox.bytes == 10
+    assert not outbox.offer(b"x")
+    assert outbox.bytes == 10
+    assert outbox.take(100) == [b"1234", b"567890"]
+    assert not outbox
+
+
+def test_a_packet_alone_always_fits_but_nothing_beside_it() -> None:
+    outbox = Outbox[bytes](3)
+    assert outbox.offer(b"12345")
+    assert not outbox.offer(b"")
+    assert outbox.take(1) == [b"12345"]
+    assert outbox.bytes == 0
+
+
+def test_taking_stops_before_the_packet_that_is_too_much() -> None:
+    outbox = Outbox[bytes](100)
+    for packet in (b"aa", b"bb", b"cc"):
+        outbox.offer(packet)
+    assert outbox.take(5) == [b"aa", b"bb"]
+    assert outbox.bytes == 2
+    assert outbox.take(5) == [b"cc"]
+    assert outbox.take(5) == []
+
+
+def test_clearing_makes_room() -> None:
+    outbox = Outbox[bytes](4)
+    outbox.offer(b"1234")
+    outbox.clear()
+    assert not outbox
+    assert outbox.bytes == 0
+    assert outbox.offer(b"1234")
+
+
+packets = st.binary(max_size=12)
+
+
+@given(st.integers(1, 30), st.lists(packets | st.integers(0, 40)))
+def test_it_is_a_bounded_queue(limit: int, steps: list[bytes | int]) -> None:
+    outbox, queue = Outbox[bytes](limit), deque[bytes]()
+    for step in steps:
+        if isinstance(step, int):
+            taken = outbox.take(step)
+            assert taken == [queue.popleft() for _ in taken]
+            assert sum(map(len, taken)) <= step or len(taken) == 1
+            assert not queue or sum(map(len, taken)) + len(queue[0]) > step
+        elif outbox.offer(step):
+            queue.append(step)
+        else:
+            assert sum(map(len, queue)) + len(step) > limit
+        assert outbox.bytes == sum(map(len, queue))
+        assert outbox.bytes <= limit or len(queue) == 1 or not outbox.bytes
+        assert bool(outbox) == bool(queue)

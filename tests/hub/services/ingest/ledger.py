@@ -1,0 +1,101 @@
+"""The stores as a planner sees them: what is stored, and batches that were stored in part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hub.broker.journal import DeadLetter, Entry
+from hub.domain.events import Event
+from hub.domain.notifications import Item
+from hub.domain.publications import AnyPublication
+from hub.services.ingest.plan import Accepted, OutOfStep, Plan, Planner, parse
+from hub.stores.heads import Head
+from tests.hub.domain import samples
+
+
+def entries(*publications: AnyPublication, start: float = 1) -> list[Entry]:
+    """Journal entries of ``publications``, a second apart."""
+    return [
+        entry(publication, samples.after(start + index))
+        for index, publication in enumerate(publications)
+    ]
+
+
+def entry(publication: AnyPublication, at: datetime) -> Entry:
+    """A journal entry that was accepted ``at`` this time."""
+    return Entry(f"{int(at.timestamp() * 1000)}-0", publication.encode(), at)
+
+
+def accept(given: Iterable[Entry]) -> list[Accepted]:
+    """The entries as well-formed ones of a journal with one partition."""
+    accepted, dead = parse(given, 0, 1)
+    assert not dead
+    return accepted
+
+
+@dataclass
+class Ledger:
+    """Everything that was stored, as ``Ingest`` would have stored it."""
+
+    events: list[Event] = field(default_factory=list)
+    heads: dict[str, Head] = field(default_factory=dict)
+    items: dict[str, Item] = field(default_factory=dict)
+    forwarded: dict[str, AnyPublication] = field(default_factory=dict)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+    def process(self, batch: Sequence[Entry], *, redelivered: bool = False) -> Plan:
+        """Stores a batch whole, in the way of ``Ingest``: optimistic first, then knowing."""
+        accepted = accept(batch)
+        known, collided = redelivered, False
+        for _ in range(5):
+            try:
+                plan = self.plan(accepted, known=known, collided=collided)
+            except OutOfStep:
+                collided = True
+                continue
+            if plan.doubtful:
+                known = True
+            elif self._append(plan.append):
+                self._finish(plan)
+                return plan
+            else:
+                known = collided = True
+        raise AssertionError("no plan fitted")
+
+    def plan(self, accepted: Sequence[Accepted], *, known: bool, collided: bool = False) -> Plan:
+        """A plan over what is stored."""
+        ids = {each.id for each in accepted} if known else set()
+        stored = {event.id: event for event in self.events if event.id in ids}
+        channels = {each.publication.channel for each in accepted}
+        heads = {name: head for name, head in self.heads.items() if name in channels}
+        overlooked = [
+            event
+            for event in self.events
+            if collided and event.channel in heads and event.offset > heads[event.channel].offset
+        ]
+        return Planner(heads, stored, stored_is_known=known).plan(accepted, overlooked)
+
+    def log(self, channel: str) -> list[Event]:
+        """The events of a channel by offset."""
+        mine = [event for event in self.events if event.channel == channel]
+        return sorted(mine, key=lambda event: event.offset)
+
+    def _append(self, events: Sequence[Event]) -> bool:
+        """Stores events until the first whose id or place is taken."""
+        for event in events:
+            places = {(stored.channel, stored.offset) for stored in self.events}
+            if event.id in {stored.id for stored in self.events}:
+                return False
+            if (event.channel, event.offset) in places:
+                return False
+            self.events.append(event)
+        return True
+
+    def _finish(self, plan: Plan) -> None:
+        for item in plan.items:
+            self.items.setdefault(item.id, item)
+        self.heads |= plan.heads
+        self.forwarded |= {str(each.id): each for each in plan.forward}
+        self.dead += plan.dead

@@ -1,0 +1,131 @@
+"""Two ingest workers as processes: they share the partitions, and take over from each other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from config.settings import Settings
+from hub.domain.channels import job_channel
+from hub.domain.events import Position
+from tests.support.process import Program, environment
+from tests.support.stores import Opened, opened
+from workers import Publisher
+
+JOBS = [f"j{number}" for number in range(12)]
+ROUNDS = 6
+
+
+@pytest.fixture
+async def stores(settings: Settings) -> AsyncIterator[Opened]:
+    async with opened(settings) as found:
+        yield found
+
+
+async def holders(stores: Opened) -> dict[str, list[int]]:
+    """Which worker holds which partitions."""
+    found: dict[str, list[int]] = {}
+    for partition in range(16):
+        holder = await stores.redis.get(stores.keys.lease(partition))
+        if holder is not None:
+            found.setdefault(holder.decode(), []).append(partition)
+    return found
+
+
+async def until_shared(stores: Opened, workers: int, limit: float = 10) -> dict[str, list[int]]:
+    """Waits until ``workers`` hold all partitions in about equal parts."""
+    async with asyncio.timeout(limit):
+        while True:
+            found = await holders(stores)
+            sizes = sorted(map(len, found.values()))
+            if sum(sizes) == 16 and len(sizes) == workers and sizes[-1] - sizes[0] <= 1:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def publish_round(hub: Publisher, number: int) -> None:
+    """One event of each job, the first of them after its start."""
+    for name in JOBS:
+        job = hub.job(name, project_id="p1", owner_id="u1")
+        if number == 0:
+            await job.start()
+        await job.progress(number)
+
+
+async def stored(stores: Opened) -> dict[str, list[tuple[int, float]]]:
+    """(offset, percentage) of each job's events, in order of offset."""
+    found = {}
+    for name in JOBS:
+        head = (await stores.stores.heads.read([job_channel(name)])).get(job_channel(name))
+        events = []
+        if head is not None:
+            start = Position(head.epoch, 0)
+            events = await stores.stores.events.after(head.channel, start, limit=1000)
+        found[name] = [(event.offset, event.data["percentage"]) for event in events]
+    return found
+
+
+async def until_all_stored(stores: Opened, rounds: int) -> None:
+    """Waits until every event of ``rounds`` is stored, and checks that each is there once."""
+    complete = {name: [(n + 1, float(n)) for n in range(rounds)] for name in JOBS}
+    found: dict[str, list[tuple[int, float]]] = {}
+    async with asyncio.timeout(30):
+        while sum(map(len, found.values())) < rounds * len(JOBS):
+            found = await stored(stores)
+            await asyncio.sleep(0.05)
+    assert found == complete
+
+
+async def test_workers_share_and_take_over(stores: Opened) -> None:
+    async with AsyncExitStack() as stack:
+        env = environment(stores.settings)
+        workers = [Program(["workers.ingest"], env) for _ in range(2)]
+        for worker in workers:
+            stack.push_async_callback(worker.stop)
+            await worker.start()
+        hub = await stack.enter_async_context(Publisher(stores.settings.redis_url or ""))
+        await until_shared(stores, 2)
+        await publish_round(hub, 0)
+        await workers[0].kill()
+        await publish_round(hub, 1)
+        await until_shared(stores, 1, limit=8)
+        await workers[0].start()
+        await publish_round(hub, 2)
+        await until_shared(stores, 2)
+        assert await workers[1].stop() == 0
+        await publish_round(hub, 3)
+        await until_shared(stores, 1, limit=5)
+        await until_all_stored(stores, 4)
+
+
+async def test_a_worker_that_was_suspended_does_no_harm(stores: Opened) -> None:
+    """SIGSTOP for longer than the lease, then SIGCONT: two believe to be the writer."""
+    async with AsyncExitStack() as stack:
+        env = environment(stores.settings)
+        workers = [Program(["workers.ingest"], env) for _ in range(2)]
+        for worker in workers:
+            stack.push_async_callback(worker.stop)
+            await worker.start()
+        hub = await stack.enter_async_context(Publisher(stores.settings.redis_url or ""))
+        await until_shared(stores, 2)
+        publishing = asyncio.create_task(_publish_rounds(hub))
+        for worker in workers:
+            os.kill(worker.pid, signal.SIGSTOP)
+            try:
+                await until_shared(stores, 1)
+            finally:
+                os.kill(worker.pid, signal.SIGCONT)
+            await until_shared(stores, 2)
+        await publishing
+        await until_all_stored(stores, ROUNDS)
+
+
+async def _publish_rounds(hub: Publisher) -> None:
+    for number in range(ROUNDS):
+        await publish_round(hub, number)
+        await asyncio.sleep(1)
