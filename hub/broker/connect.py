@@ -34,12 +34,18 @@ async def command(reply: Awaitable[Any] | Any) -> Any:
     return await reply
 
 
-def honour_cancellation() -> None:
+def cancellations() -> int:
+    """How often the current task was asked to cancel."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+def honour_cancellation(beyond: int = 0) -> None:
     """Raises ``CancelledError`` when the current task was cancelled and did not notice.
 
     ``asyncio.wait_for`` of Python 3.11, which redis-py sends commands with, drops a cancellation
     that arrives as its inner future finishes. Whoever loops over Redis commands asks here.
+    ``beyond``: requests that were dealt with.
     """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    if cancellations() > beyond:
         raise asyncio.CancelledError

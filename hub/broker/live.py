@@ -10,7 +10,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from config.logs import get_logger
-from hub.broker.connect import COMMAND_TIMEOUT, honour_cancellation
+from hub.broker.connect import COMMAND_TIMEOUT, cancellations, honour_cancellation
 from hub.broker.hotlog import Batch, parse_live
 from hub.broker.keys import Keys
 
@@ -80,20 +80,21 @@ class LiveChannels:
 
     async def run(self) -> None:
         """Keeps the connection up until cancelled."""
-        delay, first = _RETRY_FIRST, True
+        delay, first, settled = _RETRY_FIRST, True, 0
         while True:
-            honour_cancellation()
+            honour_cancellation(settled)
             connection: Any = self._pool.make_connection()  # type: ignore[no-untyped-call]
             try:
                 await connection.connect()
                 asked = set(self._wanted)
                 await self._subscribe(connection, asked)
                 await connection.send_command("PING")  # answered after all confirmations
-                honour_cancellation()
+                honour_cancellation(settled)
                 async with asyncio.TaskGroup() as both:
                     both.create_task(self._write(connection, asked))
                     both.create_task(self._read(connection, restored=not first))
             except* (RedisError, OSError, TimeoutError) as group:
+                settled = cancellations()  # Python 3.11's TaskGroup does not take its own back
                 _log.warning("live.lost", error=repr(group.exceptions[0]), retry_in=delay)
             finally:
                 if self.connected:

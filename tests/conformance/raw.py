@@ -48,7 +48,7 @@ class Socket:
         if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
             data: str | bytes = message.data
             return data
-        self.close_code = self._ws.close_code
+        self.close_code = message.data if message.type is WSMsgType.CLOSE else 1006
         return None
 
     async def heard(self) -> str | bytes | None:
@@ -108,7 +108,7 @@ class Endpoint:
         return sid
 
     async def dial(self, sid: str | None = None, **query: str) -> Socket:
-        """A WebSocket, right after its handshake; a refused one raises ``WSServerHandshakeError``."""
+        """A WebSocket, right after its handshake; raises ``WSServerHandshakeError`` if refused."""
         params = {"EIO": "4", "transport": "websocket"} | ({"sid": sid} if sid else {}) | query
         async with asyncio.timeout(LIMIT):
             return Socket(await self.http.ws_connect(self.url, params=params, max_msg_size=0))

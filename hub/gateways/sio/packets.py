@@ -76,8 +76,10 @@ def decode(text: str) -> Packet:
     rest = text[header.end() :]
     data = _json(rest) if rest else None
     _check(kind, bool(rest), data)
-    namespace, _, _ = (header["namespace"] or "/").partition("?")  # a query belongs to the URL
     ack_id = None if header["id"] is None else int(header["id"])
+    if ack_id is not None and kind in (CONNECT, DISCONNECT):
+        raise BadPacket("an id without anything to acknowledge")
+    namespace, _, _ = (header["namespace"] or "/").partition("?")  # a query belongs to the URL
     return Packet(kind, namespace, ack_id, data, missing)
 
 

@@ -30,8 +30,26 @@ def test_channel_names(name: str, kind: Kind, subject: str | None) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ":", "job", "job:", ":x", "all:", "all:x", "All", "JOB:1", "team:1", "job: 1", "job:1 "]
-    + ["job:1\n", " job:1", "user:-a", "topic:é", "job:" + "x" * 129, "all\n"],
+    [
+        "",
+        ":",
+        "job",
+        "job:",
+        ":x",
+        "all:",
+        "all:x",
+        "All",
+        "JOB:1",
+        "team:1",
+        "job: 1",
+        "job:1 ",
+        "job:1\n",
+        " job:1",
+        "user:-a",
+        "topic:é",
+        "job:" + "x" * 129,
+        "all\n",
+    ],
 )
 def test_names_of_no_channel(name: str) -> None:
     assert parse_channel(name) is None

@@ -73,8 +73,14 @@ def test_every_combination_of_the_allowed_characters_is_an_id(name: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0197", "0197f0c0-0000-7000-8000-00000000000G", "0197F0C0-0000-7000-8000-000000000000"]
-    + ["0197f0c0-0000-7000-8000-000000000000\n", "0197f0c0000070008000000000000000"],
+    [
+        "",
+        "0197",
+        "0197f0c0-0000-7000-8000-00000000000G",
+        "0197F0C0-0000-7000-8000-000000000000",
+        "0197f0c0-0000-7000-8000-000000000000\n",
+        "0197f0c0000070008000000000000000",
+    ],
 )
 def test_only_canonical_uuids_are_uuids(text: str) -> None:
     assert not ids.is_uuid(text)

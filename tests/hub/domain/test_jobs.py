@@ -58,8 +58,15 @@ def test_a_started_job_is_created_and_empty() -> None:
 
 @pytest.mark.parametrize(
     ("scenarios", "features", "percentage"),
-    [(0, 0, 0.0), (1, 0, 8.33), (4, 1, 33.33), (5, 1, 41.67), (8, 2, 66.67), (12, 3, 100.0)]
-    + [(13, 3, 100.0)],
+    [
+        (0, 0, 0.0),
+        (1, 0, 8.33),
+        (4, 1, 33.33),
+        (5, 1, 41.67),
+        (8, 2, 66.67),
+        (12, 3, 100.0),
+        (13, 3, 100.0),
+    ],
 )
 def test_progress_is_the_requirements_example(
     scenarios: int, features: int, percentage: float
@@ -140,8 +147,11 @@ def test_a_job_that_fails_at_once_had_no_successful_scenario() -> None:
 
 @pytest.mark.parametrize(
     ("end", "status"),
-    [(JobCompleted(), "COMPLETED"), (JobFailed("E", "m"), "FAILED")]
-    + [(StatusChanged("CANCELLED"), "CANCELLED")],
+    [
+        (JobCompleted(), "COMPLETED"),
+        (JobFailed("E", "m"), "FAILED"),
+        (StatusChanged("CANCELLED"), "CANCELLED"),
+    ],
 )
 @pytest.mark.parametrize("more", [scenario(), StatusChanged("PLANNING"), JobCompleted()])
 def test_nothing_comes_after_the_end(end: JobEventData, status: str, more: JobEventData) -> None:

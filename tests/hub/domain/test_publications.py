@@ -16,6 +16,7 @@ from hub.domain.publications import (
     AnyPublication,
     JobEvent,
     Notification,
+    ScenarioCompleted,
     parse_item,
     parse_publication,
 )
@@ -23,28 +24,49 @@ from tests.hub.domain import samples
 
 ID = str(samples.uuid(1))
 STARTED = {
-    **{"id": ID, "kind": "JOB", "type": "JOB_STARTED", "jobId": "j1"},
-    **{"projectId": "p1", "ownerId": "u1", "totals": {"scenarios": 12, "features": 3}},
-}
-SCENARIO = {
-    **{"id": ID, "kind": "JOB", "type": "SCENARIO_COMPLETED", "jobId": "j1"},
-    "data": {
-        **{"scenarioId": "s1", "featureId": "f1", "featureName": "Auth", "title": "Login"},
-        "stepsCount": 4,
-    },
+    "id": ID,
+    "kind": "JOB",
+    "type": "JOB_STARTED",
+    "jobId": "j1",
+    "projectId": "p1",
+    "ownerId": "u1",
+    "totals": {"scenarios": 12, "features": 3},
 }
 NOTIFICATION = {
-    **{"id": ID, "kind": "NOTIFICATION", "to": {"users": ["u1"]}},
-    **{"type": "team.updated", "title": "Team", "body": "It changed."},
+    "id": ID,
+    "kind": "NOTIFICATION",
+    "to": {"users": ["u1"]},
+    "type": "team.updated",
+    "title": "Team",
+    "body": "It changed.",
 }
 EVENT = {"id": ID, "kind": "EVENT", "channel": "topic:news", "type": "NEWS", "data": {}}
 ACTIVITY = {"id": ID, "kind": "ACTIVITY", "jobId": "j1", "activity": {"scenarioTitle": "Login"}}
 
 
+def job(type_: str, **data: Any) -> dict[str, Any]:
+    """A job event."""
+    return {"id": ID, "kind": "JOB", "type": type_, "jobId": "j1", "data": data}
+
+
+def scenario(**more: Any) -> dict[str, Any]:
+    """A finished scenario with more or other data."""
+    data = {
+        "scenarioId": "s1",
+        "featureId": "f1",
+        "featureName": "Auth",
+        "title": "Login",
+        "stepsCount": 4,
+    }
+    return job("SCENARIO_COMPLETED", **(data | more))
+
+
+SCENARIO = scenario()
+
+
 def status(**data: Any) -> dict[str, Any]:
     """A change of status."""
-    fields = {"id": ID, "kind": "JOB", "type": "JOB_STATUS_CHANGED", "jobId": "j1"}
-    return {**fields, "data": data}
+    return job("JOB_STATUS_CHANGED", **data)
 
 
 def without(message: dict[str, Any], field: str) -> dict[str, Any]:
@@ -65,9 +87,9 @@ GOOD: list[tuple[dict[str, Any], str]] = [
     (status(currentStatus="GENERATING"), "job:j1"),
     (status(currentStatus="CANCELLED", message=""), "job:j1"),
     (status(currentStatus="A_STATUS_OF_ONES_OWN"), "job:j1"),
-    ({**SCENARIO, "type": "JOB_COMPLETED", "data": {}}, "job:j1"),
-    (without({**SCENARIO, "type": "JOB_COMPLETED"}, "data"), "job:j1"),
-    ({**SCENARIO, "type": "PROGRESS_UPDATED", "data": {"percentage": 100}}, "job:j1"),
+    (job("JOB_COMPLETED"), "job:j1"),
+    (without(job("JOB_COMPLETED"), "data"), "job:j1"),
+    (job("PROGRESS_UPDATED", percentage=100), "job:j1"),
     (ACTIVITY, "job:j1"),
     ({**ACTIVITY, "activity": None}, "job:j1"),
     (NOTIFICATION, "user:u1"),
@@ -110,50 +132,26 @@ BAD: list[tuple[str, Any, str]] = [
     ("job id too long", {**SCENARIO, "jobId": "j" * 129}, "jobId"),
     ("no data", without(SCENARIO, "data"), "data.scenarioId"),
     ("data no object", {**SCENARIO, "data": []}, "data"),
-    ("data unknown", {**SCENARIO, "data": {**SCENARIO["data"], "x": 1}}, "data.x"),  # type: ignore[dict-item]
-    (
-        "data negative",
-        {**SCENARIO, "data": {**SCENARIO["data"], "stepsCount": -1}},
-        "data.stepsCount",
-    ),  # type: ignore[dict-item]  # noqa: E501
-    (
-        "data fraction",
-        {**SCENARIO, "data": {**SCENARIO["data"], "stepsCount": 1.5}},
-        "data.stepsCount",
-    ),  # type: ignore[dict-item]  # noqa: E501
-    ("data empty text", {**SCENARIO, "data": {**SCENARIO["data"], "title": ""}}, "data.title"),  # type: ignore[dict-item]  # noqa: E501
+    ("data unknown", scenario(x=1), "data.x"),
+    ("data negative", scenario(stepsCount=-1), "data.stepsCount"),
+    ("data fraction", scenario(stepsCount=1.5), "data.stepsCount"),
+    ("data empty text", scenario(title=""), "data.title"),
     (
         "derived previous status",
         status(previousStatus="A", currentStatus="B"),
         "data.previousStatus",
-    ),  # noqa: E501
+    ),
     ("status not upper snake", status(currentStatus="generating"), "data.currentStatus"),
     ("status COMPLETED", status(currentStatus="COMPLETED"), "data.currentStatus"),
     ("status FAILED", status(currentStatus="FAILED"), "data.currentStatus"),
-    (
-        "percentage over 100",
-        {**SCENARIO, "type": "PROGRESS_UPDATED", "data": {"percentage": 101}},
-        "data.percentage",
-    ),  # noqa: E501
-    (
-        "percentage below 0",
-        {**SCENARIO, "type": "PROGRESS_UPDATED", "data": {"percentage": -1}},
-        "data.percentage",
-    ),  # noqa: E501
-    (
-        "failed without code",
-        {**SCENARIO, "type": "JOB_FAILED", "data": {"message": "m"}},
-        "data.errorCode",
-    ),  # noqa: E501
+    ("percentage over 100", job("PROGRESS_UPDATED", percentage=101), "data.percentage"),
+    ("percentage below 0", job("PROGRESS_UPDATED", percentage=-1), "data.percentage"),
+    ("failed without code", job("JOB_FAILED", message="m"), "data.errorCode"),
     (
         "failed with derived",
-        {
-            **SCENARIO,
-            "type": "JOB_FAILED",
-            "data": {"errorCode": "E", "message": "m", "failedAt": "X"},
-        },
+        job("JOB_FAILED", errorCode="E", message="m", failedAt="X"),
         "data.failedAt",
-    ),  # noqa: E501
+    ),
     ("start without owner", without(STARTED, "ownerId"), "ownerId"),
     ("start with data", {**STARTED, "data": {"a": 1}}, "data"),
     ("totals negative", {**STARTED, "totals": {"scenarios": -1}}, "totals.scenarios"),
@@ -287,7 +285,7 @@ def test_every_job_event_type_of_the_contract_has_its_shape() -> None:
 def test_data_is_parsed_into_the_shape_of_its_type() -> None:
     publication = parse_publication(json.dumps(SCENARIO))
     assert isinstance(publication, JobEvent)
-    assert publication.data == samples.scenario("s1").__class__("s1", "f1", "Auth", "Login", 4)
+    assert publication.data == ScenarioCompleted("s1", "f1", "Auth", "Login", 4)
 
 
 def test_whom_a_notification_names() -> None:

@@ -47,7 +47,7 @@ def test_what_never_can_be_planned_is_a_dead_letter_with_its_reason() -> None:
     assert [each.publication for each in accepted] == [good]
     assert [letter.entry for letter in dead] == [malformed, empty, given[3]]
     assert all(letter.reason.startswith("INVALID_REQUEST: ") for letter in dead)
-    assert "partition 2" in dead[2].reason
+    assert "belongs on partition 9" in dead[2].reason
 
 
 def test_an_id_counts_once_in_a_batch_and_the_first_use_of_it() -> None:

@@ -1,0 +1,327 @@
+"""Joining and staying up to date on real servers, also when they fail in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from config.settings import Settings
+from hub.broker.hotlog import Batch
+from hub.delivery.feed import START
+from hub.domain import jobs
+from hub.domain.codes import UNAVAILABLE, HubError
+from hub.domain.events import Position
+from hub.services import following as following_module
+from hub.services.following import Following, Mode
+from tests.hub.domain import samples
+from tests.hub.services.node import Follower, Node, eventually, running_node
+
+NEWS = "topic:news"
+
+
+@pytest.fixture
+async def node(settings: Settings) -> AsyncIterator[Node]:
+    async with running_node(settings) as running:
+        yield running
+
+
+def at(offset: int, epoch: str = "e1") -> Position:
+    """A position."""
+    return Position(epoch, offset)
+
+
+# -- joining --------------------------------------------------------------------------------------
+
+
+async def test_a_fresh_join_starts_at_the_end_and_hears_what_comes(node: Node) -> None:
+    await node.publish(NEWS, 3)
+    follower = await node.join(NEWS)
+    assert (follower.mode, follower.position, follower.offsets) == (Mode.FRESH, at(3), [])
+    await node.publish(NEWS, 2)
+    await eventually(lambda: follower.offsets == [4, 5])
+
+
+async def test_a_fresh_join_with_history_gets_the_whole_log_and_the_snapshot(node: Node) -> None:
+    await node.publish("job:j1", 3)
+    await node.store_job(jobs.started(samples.job_started(), samples.T0), at(3))
+    follower = await node.join("job:j1", history=True)
+    assert (follower.mode, follower.offsets) == (Mode.FRESH, [1, 2, 3])
+    assert follower.joined is not None
+    assert follower.joined.snapshot is not None
+    assert (follower.joined.snapshot["offset"], follower.joined.snapshot["jobId"]) == (3, "j1")
+
+
+@pytest.mark.parametrize("since", [0, 1, 4, 5])
+async def test_what_was_missed_is_replayed(node: Node, since: int) -> None:
+    await node.publish(NEWS, 5)
+    follower = await node.join(NEWS, at(since))
+    assert (follower.mode, follower.position) == (Mode.REPLAYED, at(5))
+    assert follower.offsets == list(range(since + 1, 6))
+    await node.publish(NEWS)
+    await eventually(lambda: follower.position == at(6))
+
+
+async def test_offset_0_is_before_the_first_event_of_any_epoch(node: Node) -> None:
+    await node.publish(NEWS, 2)
+    follower = await node.join(NEWS, Position("", 0))
+    assert (follower.mode, follower.offsets) == (Mode.REPLAYED, [1, 2])
+
+
+@pytest.mark.parametrize(
+    "since", [Position("another", 2), at(6)], ids=["another epoch", "beyond the end"]
+)
+async def test_a_position_that_means_nothing_is_a_reset(node: Node, since: Position) -> None:
+    await node.publish(NEWS, 5)
+    follower = await node.join(NEWS, since)
+    assert (follower.mode, follower.position, follower.offsets) == (Mode.RESET, at(5), [])
+    await node.publish(NEWS)
+    await eventually(lambda: follower.offsets == [6])
+
+
+async def test_who_missed_too_much_starts_from_the_end(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_module, "REPLAYED_AT_MOST", 3)
+    await node.publish(NEWS, 5)
+    assert (await node.join(NEWS, at(1))).mode is Mode.RESET
+    assert (await node.join(NEWS, at(2))).mode is Mode.REPLAYED
+
+
+async def test_a_channel_without_events_is_followed_from_its_very_first_one(node: Node) -> None:
+    followers = [
+        await node.join(NEWS),
+        await node.join(NEWS, START),
+        await node.join(NEWS, history=True),
+    ]
+    assert {each.position for each in followers} == {START}
+    await node.publish(NEWS, 2)
+    for each in followers:
+        await eventually(lambda each=each: each.offsets == [1, 2])  # type: ignore[misc]
+        assert each.resets == []
+
+
+async def test_without_running_nothing_can_be_joined(node: Node) -> None:
+    stopped = Following(node.heads, node.following._catch_up)
+    follower = Follower()
+    with pytest.raises(HubError) as caught:
+        await stopped.join(follower, NEWS, None, follower.hand_over)
+    assert caught.value.code is UNAVAILABLE
+    assert stopped.channels == 0
+
+
+# -- where events are read from -------------------------------------------------------------------
+
+
+async def test_without_hot_log_the_events_come_from_mongodb(node: Node) -> None:
+    await node.publish(NEWS, 5)
+    await node.redis.delete(node.keys.log(NEWS))
+    assert (await node.join(NEWS, at(2))).offsets == [3, 4, 5]
+
+
+async def test_where_the_hot_log_was_trimmed_the_events_come_from_mongodb(node: Node) -> None:
+    await node.publish(NEWS, 6)
+    await node.redis.xtrim(node.keys.log(NEWS), maxlen=2, approximate=False)
+    assert (await node.join(NEWS, at(2))).offsets == [3, 4, 5, 6]
+    assert (await node.join(NEWS, at(4))).offsets == [5, 6]
+
+
+async def test_a_hot_log_that_is_behind_is_completed_from_mongodb(node: Node) -> None:
+    await node.publish(NEWS, 3)
+    await node.publish(NEWS, 3, tell=False)
+    assert (await node.join(NEWS, at(1))).offsets == [2, 3, 4, 5, 6]
+
+
+async def test_a_hot_log_of_another_epoch_is_not_used(node: Node) -> None:
+    await node.publish(NEWS, 5, epoch="e0")
+    node.ends.clear()
+    await node.redis.rename(node.keys.log(NEWS), node.keys.log("topic:copy"))
+    await node.publish("topic:copy", 5, tell=False)
+    assert (await node.join("topic:copy", at(2))).offsets == [3, 4, 5]
+
+
+async def test_a_log_whose_beginning_is_gone_is_a_reset(node: Node) -> None:
+    await node.publish(NEWS, 5)
+    await node.redis.xtrim(node.keys.log(NEWS), maxlen=2, approximate=False)
+    await node.events._events.delete_many({"channel": NEWS, "offset": {"$lte": 3}})
+    assert (await node.join(NEWS, at(2))).mode is Mode.RESET
+    assert (await node.join(NEWS, at(3))).offsets == [4, 5]
+
+
+# -- staying up to date ---------------------------------------------------------------------------
+
+
+async def test_joins_while_events_come_miss_none_and_repeat_none(node: Node) -> None:
+    await node.publish(NEWS, 3)
+
+    async def publish() -> None:
+        for _ in range(25):
+            await node.publish(NEWS, 2)
+
+    async def join_late(number: int) -> Follower:
+        await asyncio.sleep(number * 0.01)
+        return await node.join(NEWS, at(number % 4))
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(publish())
+        joins = [tasks.create_task(join_late(number)) for number in range(20)]
+    for number, join in enumerate(joins):
+        follower = join.result()
+        await eventually(lambda: follower.position == at(53))  # noqa: B023
+        assert follower.offsets == list(range(number % 4 + 1, 54))
+        assert follower.resets == []
+
+
+async def test_events_of_a_time_without_live_connection_are_filled(node: Node) -> None:
+    await node.publish(NEWS, 1)
+    followers = [await node.join(NEWS), await node.join("topic:quiet"), await node.join(NEWS)]
+    for outage in range(1, 4):
+        await node.cut_live_connection()
+        await node.publish(NEWS, 2)
+        await node.publish("topic:quiet", 2, tell=outage != 3)
+        await node.publish(NEWS, 1)
+        await eventually(lambda: len(node.restored) == outage)  # noqa: B023
+    await eventually(lambda: followers[0].position == followers[2].position == at(10))
+    await eventually(lambda: followers[1].position == at(6))
+    assert all(each.resets == [] for each in followers)
+
+
+async def test_a_lost_batch_is_filled_by_the_next_one(node: Node) -> None:
+    await node.publish(NEWS, 1)
+    follower = await node.join(NEWS)
+    await node.publish(NEWS, 3, tell=False)
+    await node.publish(NEWS, 1)
+    await eventually(lambda: follower.offsets == [2, 3, 4, 5])
+
+
+async def test_what_cannot_be_filled_any_more_is_a_reset(node: Node) -> None:
+    await node.publish(NEWS, 1)
+    follower = await node.join(NEWS)
+    await node.publish(NEWS, 3, tell=False)
+    await node.events._events.delete_many({"channel": NEWS, "offset": {"$lte": 3}})
+    await node.publish(NEWS, 1)
+    await eventually(lambda: follower.position == at(5))
+    assert [(each.epoch, each.offset) for each in follower.resets] == [("e1", 5)]
+    await node.publish(NEWS, 1)
+    await eventually(lambda: follower.offsets == [6])
+
+
+async def test_a_node_hears_only_what_somebody_follows(node: Node) -> None:
+    live = node.keys.live(NEWS)
+    assert await node.subscriptions() == set()
+    first, second = await node.join(NEWS), await node.join(NEWS)
+    assert await node.subscriptions() == {live}
+    node.following.leave(first, NEWS)
+    await node.publish(NEWS)
+    await eventually(lambda: second.offsets == [1])
+    assert first.offsets == []
+    assert await node.subscriptions() == {live}
+    node.following.leave(second, NEWS)
+    node.following.leave(second, "topic:never")
+    assert node.following.channels == 0
+    async with asyncio.timeout(5):
+        while await node.subscriptions():
+            await asyncio.sleep(0.01)
+    again = await node.join(NEWS)
+    await node.publish(NEWS)
+    await eventually(lambda: again.offsets == [2])
+
+
+async def test_who_leaves_while_joining_is_told_nothing(node: Node) -> None:
+    await node.publish(NEWS, 3)
+    node.gate.close()
+    follower = Follower()
+    join = asyncio.create_task(node.following.join(follower, NEWS, at(1), follower.hand_over))
+    await eventually(lambda: node.gate.waiting == 1)
+    node.following.leave(follower, NEWS)
+    node.gate.open()
+    await join
+    assert (follower.joined, node.following.channels) == (None, 0)
+
+
+async def test_joining_and_leaving_over_and_over_never_fails(node: Node) -> None:
+    """Whatever the order of subscriptions, confirmations and their ends."""
+
+    async def come_and_go(number: int) -> None:
+        for turn in range(25):
+            follower = await node.join(NEWS)
+            for _ in range((number * 7 + turn) % 5):
+                await asyncio.sleep(0)
+            node.following.leave(follower, NEWS)
+            for _ in range((number * 3 + turn) % 7):
+                await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(4):
+            tasks.create_task(come_and_go(number))
+    assert node.following.channels == 0
+
+
+# -- races between what is slow and what is not ---------------------------------------------------
+
+
+async def test_a_join_that_lasts_over_an_outage_misses_nothing(node: Node) -> None:
+    """The live connection breaks and comes back while the first follower of a channel still waits
+    for what it missed: what was published meanwhile came by no other way."""
+    await node.publish(NEWS, 3)
+    node.gate.close()
+    follower = Follower()
+    join = asyncio.create_task(node.following.join(follower, NEWS, at(1), follower.hand_over))
+    await eventually(lambda: node.gate.waiting == 1)
+    await node.cut_live_connection()
+    await node.publish(NEWS, 1)
+    await eventually(lambda: len(node.restored) == 1)
+    await asyncio.sleep(0.2)
+    node.gate.open()
+    await join
+    await eventually(lambda: follower.position == at(4), seconds=3)
+
+
+async def test_a_fill_for_followers_who_left_does_not_hold_up_those_who_come(node: Node) -> None:
+    """The gap of the next followers is filled, too, while reading for the former ones hangs."""
+    await node.publish(NEWS, 1)
+    former = await node.join(NEWS)
+    node.gate.close()
+    await node.publish(NEWS, 1, tell=False)
+    await node.publish(NEWS, 1)
+    await eventually(lambda: node.gate.waiting == 1)
+    node.following.leave(former, NEWS)
+    follower = await node.join(NEWS)
+    assert follower.position == at(3)
+    await node.publish(NEWS, 1, tell=False)
+    await node.publish(NEWS, 1)
+    await asyncio.sleep(0.2)
+    node.gate.open()
+    await eventually(lambda: follower.offsets == [4, 5], seconds=3)
+
+
+async def test_a_log_that_began_anew_can_be_joined_before_its_first_event(node: Node) -> None:
+    """A job was started again after its retention: the follower from before has not heard yet."""
+    await node.publish("job:j1", 3)
+    former = await node.join("job:j1")
+    await node.heads._channels.delete_one({"_id": "job:j1"})
+    await node.events._events.delete_many({"channel": "job:j1"})
+    await node.store_job(jobs.started(samples.job_started(), samples.T0), at(0, "e2"))
+    follower = await node.join("job:j1", history=True)
+    assert follower.position == at(0, "e2")
+    await node.publish("job:j1", 2, epoch="e2")
+    await eventually(lambda: follower.offsets == [1, 2])
+    await eventually(lambda: former.position == at(2, "e2"))
+
+
+async def test_a_log_that_began_anew_within_a_gap_is_one_reset(node: Node) -> None:
+    """Waiting for events of a log that is gone ends with it."""
+    await node.publish(NEWS, 2)
+    follower = await node.join(NEWS)
+    await node.publish(NEWS, 4, tell=False)
+    await node.events._events.delete_many({"channel": NEWS})
+    await node.heads._channels.delete_one({"_id": NEWS})
+    await node.redis.delete(node.keys.log(NEWS))
+    await node.publish(NEWS, 1, epoch="e2", tell=False)
+    node.following.on_batch(Batch(NEWS, "e1", 7, [b'{"offset":7,}']))
+    await eventually(lambda: follower.position == at(1, "e2"))
+    await asyncio.sleep(0.3)
+    assert len(follower.resets) == 1
+    await node.publish(NEWS, 1, epoch="e2")
+    await eventually(lambda: follower.offsets == [2])
