@@ -42,6 +42,7 @@ from hub.stores.mongo import Database, ensure_indexes, open_mongo
 BODY_AT_MOST: Final = 1024 * 1024
 _BACKLOG: Final = 4096
 _STOP_TIMEOUT: Final = 2.0
+_PATIENCE: Final = 2.0  # seconds that the start waits for Redis before it serves without
 _log = get_logger(__name__)
 
 
@@ -110,6 +111,7 @@ async def node(settings: Settings) -> AsyncIterator[web.Application]:
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(following.run(live))
         preparing = tasks.create_task(_prepare(db))
+        await live.wait_connected(_PATIENCE)
         try:
             yield app
         finally:

@@ -51,8 +51,22 @@ class LiveChannels:
         self._unanswered: Counter[str] = Counter()  # SUBSCRIBEs sent and not confirmed yet
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._changed = asyncio.Event()
-        self.connected = False
+        self._up = asyncio.Event()
         self.received = 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether everything wanted is subscribed and heard."""
+        return self._up.is_set()
+
+    async def wait_connected(self, limit: float) -> bool:
+        """Waits until ``connected``, at most ``limit`` seconds; whether it is."""
+        try:
+            async with asyncio.timeout(limit):
+                await self._up.wait()
+        except TimeoutError:
+            _log.warning("live.not_connected", waited=limit)
+        return self.connected
 
     async def follow(self, channel: str) -> None:
         """Subscribes; returns once Redis confirmed. Raises TimeoutError after 2 s, or
@@ -99,7 +113,7 @@ class LiveChannels:
             finally:
                 if self.connected:
                     first, delay = False, _RETRY_FIRST
-                self.connected = False
+                self._up.clear()
                 self._confirmed.clear()
                 self._unanswered.clear()
                 await connection.disconnect(nowait=True)
@@ -143,7 +157,7 @@ class LiveChannels:
             elif kind == b"subscribe":
                 self._confirm(name)
             elif kind == b"pong" and not self.connected:  # the first one: all is subscribed
-                self.connected = True
+                self._up.set()
                 if restored:
                     self._on_restored()
 

@@ -50,7 +50,11 @@ def after(seconds: float) -> datetime:
 
 def job_started(number: int = 0, job_id: str = "j1", **more: Any) -> JobStarted:
     """A start of a job of 12 scenarios in 3 features."""
-    given = {"project_id": "p1", "owner_id": "u1", "totals": Totals(scenarios=12, features=3)}
+    given: dict[str, Any] = {
+        "project_id": "p1",
+        "owner_id": "u1",
+        "totals": Totals(scenarios=12, features=3),
+    }
     return JobStarted(id=uuid(number), job_id=job_id, type="JOB_STARTED", **(given | more))
 
 

@@ -108,7 +108,11 @@ def test_a_status_change_says_what_was_before() -> None:
 
 def test_the_summary_of_a_completed_job_comes_from_its_events() -> None:
     scenarios = [scenario(f"s{n}", steps=4) for n in range(12)]
-    steps = [*scenarios, *[feature(f"f{n}") for n in range(3)], JobCompleted(11, 1)]
+    steps: list[JobEventData] = [
+        *scenarios,
+        *[feature(f"f{n}") for n in range(3)],
+        JobCompleted(11, 1),
+    ]
     job, events = play(*steps, apart=20.625)
     assert events[-1].data == {
         "status": "COMPLETED",
@@ -127,7 +131,11 @@ def test_the_summary_of_a_completed_job_comes_from_its_events() -> None:
 
 
 def test_a_failed_job_says_where_and_after_what() -> None:
-    steps = [StatusChanged("GENERATING"), scenario("abc"), JobFailed("GENERATION_TIMEOUT", "late")]
+    steps: list[JobEventData] = [
+        StatusChanged("GENERATING"),
+        scenario("abc"),
+        JobFailed("GENERATION_TIMEOUT", "late"),
+    ]
     job, events = play(*steps)
     assert events[-1].data == {
         "status": "FAILED",

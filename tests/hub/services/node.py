@@ -31,7 +31,7 @@ from tests.hub.domain import samples
 async def eventually(holds: Callable[[], bool], *, seconds: float = 8.0) -> None:
     """Returns once ``holds``; fails when it does not in time."""
     async with asyncio.timeout(seconds):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - whatever it is that holds tells nobody
             await asyncio.sleep(0.01)
 
 
@@ -146,8 +146,14 @@ class Node:
 
     async def subscriptions(self) -> set[str]:
         """The live channels that Redis has a subscriber of."""
-        names: list[bytes] = await self.redis.pubsub_channels()
+        names: Any = await self.redis.pubsub_channels()
         return {name.decode() for name in names}
+
+    async def subscribed_to(self, names: set[str]) -> None:
+        """Returns once these are all the subscriptions."""
+        async with asyncio.timeout(5):
+            while await self.subscriptions() != names:  # noqa: ASYNC110 - Redis tells nobody
+                await asyncio.sleep(0.01)
 
     async def cut_live_connection(self) -> None:
         """Breaks the connection that live events come by; ``restored`` grows once it is back."""
