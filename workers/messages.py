@@ -121,7 +121,7 @@ class Messages(Generic[Result]):
         """
         if sum((users is not None, topic is not None, everyone)) != 1:
             raise PublicationInvalid("to", "give exactly one of users, topic, everyone")
-        to = "all" if everyone else {"topic": topic} if topic else {"users": list(users or ())}
+        to = "all" if everyone else {"topic": topic} if topic is not None else {"users": list(users or ())}
         fields = {
             "kind": "NOTIFICATION",
             "to": to,

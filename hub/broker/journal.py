@@ -28,6 +28,12 @@ class Entry:
     raw: bytes
     at: datetime
 
+    @property
+    def order(self) -> tuple[int, int]:
+        """The entry's place in its stream: it rises from entry to entry."""
+        ms, _, number = self.id.partition("-")
+        return int(ms), int(number or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:

@@ -98,6 +98,9 @@ class Feed:
 
     def expect(self, end: Position) -> None:
         """Notes that the log reaches ``end``, and reports a gap if that is not here yet."""
+        if not self.begun:
+            self._heard = end
+            return
         if end.epoch != self.epoch:
             self._change_epoch(end.epoch)
         self.target = max(self.target, end.offset)
@@ -116,7 +119,7 @@ class Feed:
 
     def skip_to(self, notice: Reset) -> None:
         """Gives up what cannot be read any more: everyone is told, and goes on from there."""
-        self.epoch, self.offset = notice.epoch, notice.offset
+        self.epoch, self.offset, self.target = notice.epoch, notice.offset, notice.offset
         for subscriber in [*self._members, *self._ahead]:
             subscriber.reset(notice)
         self._members.update(dict.fromkeys(self._ahead))
@@ -149,7 +152,7 @@ class Feed:
             return
         self._members[subscriber] = None  # first: delivering may make it leave again
         for message in joining.kept:
-            if message.offset > position.offset:
+            if message.offset > position.offset and subscriber in self._members:
                 subscriber.deliver(message)
 
     def joining(self, subscriber: Subscriber) -> Joining | None:

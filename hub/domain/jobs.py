@@ -17,12 +17,15 @@ TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 """Statuses that a job never leaves."""
 
 RECENT_EVENTS: Final = 10
+_ACTIVITIES: Final = 16
 _FINISHES: Final = 21  # timestamps kept for the pace: 20 intervals
 
 
 class Job(Struct, frozen=True, kw_only=True):
     """A job as its events made it. Counts are of finished things; ``percentage`` is only set
-    for jobs that report it themselves; ``finishes`` are the times of the last scenarios."""
+    for jobs that report it themselves; ``finishes`` are the times of the last scenarios.
+    ``activity_ids`` and ``activity_entry``: the last activities, and the journal entry of the very
+    last, to know a repeat by."""
 
     id: str
     kind: str
@@ -41,6 +44,8 @@ class Job(Struct, frozen=True, kw_only=True):
     percentage: float | None = None
     last_scenario: str | None = None
     activity: dict[str, Any] | None = None
+    activity_ids: list[str] = []
+    activity_entry: tuple[int, int] = (0, 0)
     recent: list[dict[str, Any]] = []
     finishes: list[datetime] = []
     outcome: dict[str, Any] | None = None
@@ -85,11 +90,24 @@ def started(publication: publications.JobStarted, at: datetime) -> Job:
     )
 
 
-def with_activity(job: Job, publication: publications.Activity, at: datetime) -> Job:
+def activity_repeats(job: Job, publication: publications.Activity, entry: tuple[int, int]) -> bool:
+    """Whether the activity, read from the journal at ``entry``, was taken before."""
+    return entry <= job.activity_entry or str(publication.id) in job.activity_ids
+
+
+def with_activity(
+    job: Job, publication: publications.Activity, entry: tuple[int, int], at: datetime
+) -> Job:
     """``job`` doing something else now; it makes no event."""
     detail = publication.activity
     activity = None if detail is None else {"type": detail.type, **msgspec.to_builtins(detail)}
-    return msgspec.structs.replace(job, activity=activity, updated_at=at)
+    return msgspec.structs.replace(
+        job,
+        activity=activity,
+        activity_ids=[*job.activity_ids, str(publication.id)][-_ACTIVITIES:],
+        activity_entry=entry,
+        updated_at=max(job.updated_at, at),
+    )
 
 
 def event_data(job: Job, publication: publications.JobEvent, at: datetime) -> dict[str, Any]:

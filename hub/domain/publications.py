@@ -4,7 +4,7 @@
 is refused with INVALID_REQUEST naming the field.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 from uuid import UUID
 
@@ -257,7 +257,7 @@ def parse_item(item: object) -> AnyPublication:
 
 def _decode(body: bytes) -> AnyPublication:
     head = msgspec.json.decode(body, type=_Head)
-    fields = msgspec.json.decode(body)
+    fields = _fields(body)
     fields.pop("kind", None)
     match head.kind:
         case "JOB" if head.type == JOB_STARTED:
@@ -272,6 +272,17 @@ def _decode(body: bytes) -> AnyPublication:
             return msgspec.convert(fields, TopicEvent)
         case _:
             raise codes.invalid("kind", "must be JOB, NOTIFICATION, ACTIVITY or EVENT")
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    """The members of the object; one that has no value (a number out of range) is named."""
+    fields = {}
+    for name, raw in msgspec.json.decode(body, type=dict[str, msgspec.Raw]).items():
+        try:
+            fields[name] = msgspec.json.decode(raw)
+        except msgspec.ValidationError as error:
+            raise _below(name, explain(error)) from None
+    return fields
 
 
 def _decode_job_event(fields: dict[str, Any]) -> JobEvent:
@@ -319,6 +330,11 @@ def _check_notification(publication: Notification) -> None:
         raise codes.invalid("to", 'must be {users: [..]}, {topic} or "all"')
     if publication.data is not UNSET:
         storable.check(publication.data, "data", max_bytes=16_384)
+    if isinstance(publication.expires_at, datetime):
+        try:
+            publication.expires_at.astimezone(UTC)
+        except OverflowError:
+            raise codes.invalid("expiresAt", "is not a time of the calendar in UTC") from None
 
 
 def _check_topic_event(publication: TopicEvent) -> None:

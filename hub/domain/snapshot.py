@@ -3,11 +3,13 @@
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 from hub.domain import times
 from hub.domain.events import Position
 from hub.domain.jobs import Job
+
+_LONGEST: Final = 100 * 365 * 86_400  # seconds; an estimate beyond it says no more
 
 
 def snapshot(job: Job, position: Position, now: datetime) -> dict[str, Any]:
@@ -48,4 +50,4 @@ def time_remaining(job: Job, now: datetime) -> timedelta | None:
     marks = job.finishes if len(job.finishes) > 1 else [job.started_at, *job.finishes]
     pace = median((later - earlier).total_seconds() for earlier, later in pairwise(marks))
     in_work = max(0.0, pace - (now - marks[-1]).total_seconds())
-    return timedelta(seconds=pace * (left - 1) + in_work)
+    return timedelta(seconds=min(_LONGEST, pace * (left - 1) + in_work))

@@ -25,7 +25,7 @@ def now() -> datetime:
 def wire(at: datetime) -> str:
     """``at`` as ISO 8601 UTC with milliseconds."""
     at = at.astimezone(UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    return f"{at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def wire_or_none(at: datetime | None) -> str | None:
@@ -37,9 +37,9 @@ def parse_instant(text: str) -> datetime | None:
     """The instant an ISO 8601 text names, or None if it names none. No zone means UTC."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def iso_duration(length: timedelta) -> str:

@@ -66,7 +66,7 @@ class Following:
         self._catch_up = catch_up
         self._feeds: dict[str, Feed] = {}
         self._starting: dict[Feed, asyncio.Future[None]] = {}
-        self._filling: set[str] = set()
+        self._filling: set[Feed] = set()
         self._running: _Running | None = None
 
     @property
@@ -115,9 +115,9 @@ class Following:
         feed.begin_join(subscriber)
         try:
             await self._hear(feed)
-            for _ in range(_JOIN_ATTEMPTS):
+            for attempt in range(_JOIN_ATTEMPTS):
                 joined = await self._missed(channel, since, history=history)
-                if self._complete(feed, subscriber, joined, hand_over):
+                if self._complete(feed, subscriber, joined, hand_over, first=attempt == 0):
                     return
         except (PyMongoError, RedisError, OSError, TimeoutError) as error:
             raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
@@ -144,6 +144,8 @@ class Following:
         subscriber: Subscriber,
         joined: Joined,
         hand_over: Callable[[Joined], None],
+        *,
+        first: bool,
     ) -> bool:
         """Hands over and goes live without suspending, so that nothing gets between."""
         joining = feed.joining(subscriber)
@@ -152,6 +154,8 @@ class Following:
         if not feed.begun:
             feed.begin(joined.position)
         if not feed.covers(joining, joined.position):
+            if joined.position.epoch != feed.epoch and not first:
+                feed.expect(joined.position)  # the log began anew and nothing was told of it yet
             feed.begin_join(subscriber)
             return False
         hand_over(joined)
@@ -206,8 +210,8 @@ class Following:
         return joined
 
     def _on_gap(self, feed: Feed) -> None:
-        if self._running is not None and feed.channel not in self._filling:
-            self._filling.add(feed.channel)
+        if self._running is not None and feed not in self._filling:
+            self._filling.add(feed)
             self._running.tasks.create_task(self._fill(feed))
 
     async def _fill(self, feed: Feed) -> None:
@@ -220,7 +224,7 @@ class Following:
                     _log.warning("following.fill_retry", channel=feed.channel, error=repr(error))
                     await asyncio.sleep(_RETRY)
         finally:
-            self._filling.discard(feed.channel)
+            self._filling.discard(feed)
 
     async def _fill_once(self, feed: Feed) -> None:
         position = feed.position
@@ -239,7 +243,7 @@ class Following:
 
     async def _look_up(self) -> None:
         """Tells every feed where its log ends now."""
-        waiting = [name for name, feed in self._feeds.items() if feed.begun]
+        waiting = list(self._feeds)
         while waiting:
             some, rest = waiting[:_LOOKED_UP_AT_ONCE], waiting[_LOOKED_UP_AT_ONCE:]
             try:

@@ -17,7 +17,7 @@ from hub.gateways.sio.engine import Engine
 from hub.gateways.sio.server import Client, SocketServer
 from hub.listen import listen, url_of
 
-MAX_PAYLOAD = 1_000_000
+_LIMITS: dict[str, Any] = {"max_http_buffer_size": 1_000_000, "cors_allowed_origins": "*"}
 CONNECT_TIMEOUT = 1.0
 """Seconds after which a connection without a namespace is closed (contract section 10)."""
 
@@ -47,8 +47,8 @@ class Echo:
 
 def socketio_app(**options: Any) -> tuple[web.Application, Engine]:
     """Socket.IO on ``/socket.io/`` with the namespaces ``/`` and ``/custom``."""
-    options = {"max_http_buffer_size": MAX_PAYLOAD, "cors_allowed_origins": "*"} | options
-    server = SocketServer(accept_binary=True, connect_timeout=CONNECT_TIMEOUT, **options)
+    options = _LIMITS | {"accept_binary": True, "connect_timeout": CONNECT_TIMEOUT} | options
+    server = SocketServer(**options)
     for name in ("/", "/custom"):
         server.register(name, Echo())
     app = web.Application()
@@ -58,8 +58,7 @@ def socketio_app(**options: Any) -> tuple[web.Application, Engine]:
 
 def engineio_app(**options: Any) -> tuple[web.Application, Engine]:
     """Engine.IO on ``/engine.io/``, which sends every message back."""
-    options = {"max_http_buffer_size": MAX_PAYLOAD, "cors_allowed_origins": "*"} | options
-    engine = Engine(**options)
+    engine = Engine(**_LIMITS | options)
 
     async def connected(sid: str, environ: dict[str, Any]) -> None:
         """Everyone may."""

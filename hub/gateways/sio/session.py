@@ -29,6 +29,7 @@ SEPARATOR: Final = b"\x1e"
 """Between the packets of a payload (Engine.IO protocol 4, "HTTP long-polling")."""
 
 _NOOP, _CLOSE, _PING = b"6", b"1", b"2"
+_POLL_PACKETS: Final = 16  # as many as python-socketio's client takes in one payload
 _POLL_BYTES: Final = 512 * 1024
 _DRAIN_FIRST, _DRAIN_LAST = 0.01, 0.2
 _UPGRADE_TIMEOUT: Final = 10.0  # seconds from a WebSocket's opening to the end of the upgrade
@@ -113,7 +114,15 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
                 await self._poll
             finally:
                 self._poll = None
-        return self.outbox.take(_POLL_BYTES) or [_NOOP]
+        return self._payload() or [_NOOP]
+
+    def _payload(self) -> list[bytes]:
+        packets: list[bytes] = []
+        size = 0
+        while self.outbox and len(packets) < _POLL_PACKETS and size < _POLL_BYTES:
+            packets += self.outbox.take(0)  # the one in front
+            size += len(packets[-1])
+        return packets
 
     async def post(self, body: bytes) -> None:
         """Takes the packets of one POST in order; raises ``EngineIOError`` for a malformed one."""

@@ -14,7 +14,7 @@ from hub.domain.publications import Notification, Recipients
 
 def copies(origin: str, publication: Notification) -> Iterator[Notification]:
     """One notification for each addressee but the first, whose channel has the original."""
-    for user in publication.users[1:]:
+    for user in list(dict.fromkeys(publication.users))[1:]:
         yield _for_user(origin, publication, user)
 
 

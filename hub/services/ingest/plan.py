@@ -118,10 +118,7 @@ class Planner:
             case JobStarted() as publication:
                 self._start_job(each, publication)
             case Activity() as publication:
-                job = self._running_job(publication.channel)
-                head = self._heads[publication.channel]
-                job = jobs.with_activity(job, publication, each.entry.at)
-                self._set(msgspec.structs.replace(head, job=job))
+                self._set_activity(each, publication)
             case _ if event is not None:
                 self._take_stored(each, event)
             case JobEvent() as publication:
@@ -155,6 +152,15 @@ class Planner:
             self._set(Head(publication.channel, epoch, 0, job))
         elif head.epoch != epoch:
             raise codes.HubError(codes.CONFLICT, f"job {publication.job_id} was started before")
+
+    def _set_activity(self, each: Accepted, publication: Activity) -> None:
+        head = self._heads.get(publication.channel)
+        if head is not None and head.job is not None:
+            if jobs.activity_repeats(head.job, publication, each.entry.order):
+                return
+        job = self._running_job(publication.channel)
+        job = jobs.with_activity(job, publication, each.entry.order, each.entry.at)
+        self._set(msgspec.structs.replace(self._heads[publication.channel], job=job))
 
     def _running_job(self, channel: str) -> jobs.Job:
         head = self._heads.get(channel)

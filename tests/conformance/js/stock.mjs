@@ -14,12 +14,10 @@ const happened = {};
 const next = (socket, event) => new Promise((resolve) => socket.once(event, (...args) => resolve(args)));
 
 const socket = io(url, options);
-const engineOf = (client) => client.io.engine;
-
 const auth = next(socket, "auth");
-await next(socket, "connect");
-happened.firstTransport = engineOf(socket).transport.name;
-const upgraded = next(engineOf(socket), "upgrade");
+const upgraded = next(socket.io.engine, "upgrade");
+await next(socket.io.engine, "open");
+happened.firstTransport = socket.io.engine.transport.name;
 happened.auth = (await auth)[0];
 
 // While the connection may be upgrading: everything arrives, once and in order.
@@ -35,22 +33,19 @@ happened.inOrder = echoed.length === BURST && echoed.every((number, index) => nu
 if (!transports) {
   await upgraded;
 }
-happened.lastTransport = engineOf(socket).transport.name;
+happened.lastTransport = socket.io.engine.transport.name;
 
 happened.ack = await socket.timeout(5000).emitWithAck("message-with-ack", { a: [1] });
 const bytes = await socket.timeout(5000).emitWithAck("message-with-ack", Buffer.from([1, 2, 3]));
 happened.bytes = [...bytes];
 
-const custom = socket.io.socket("/custom");
-custom.connect();
+const custom = socket.io.socket("/custom", { auth: { token: "456" } });
 happened.customAuth = (await next(custom, "auth"))[0];
 happened.customAck = await custom.timeout(5000).emitWithAck("message-with-ack", "custom");
 custom.disconnect();
 
 const unknown = socket.io.socket("/unknown");
-const refused = next(unknown, "connect_error");
-unknown.connect();
-happened.refused = (await refused)[0].message;
+happened.refused = (await next(unknown, "connect_error"))[0].message;
 
 happened.stillThere = await socket.timeout(5000).emitWithAck("message-with-ack", "still");
 
@@ -62,7 +57,7 @@ happened.held = socket.connected && socket.id === sid;
 // The line drops; the client comes back by itself.
 const dropped = next(socket, "disconnect");
 const returned = next(socket, "connect");
-engineOf(socket).transport.onError("cut", new Error("cut"));
+socket.io.engine.transport.onError("cut", new Error("cut"));
 happened.dropped = (await dropped)[0];
 await returned;
 happened.returned = await socket.timeout(5000).emitWithAck("message-with-ack", "again");

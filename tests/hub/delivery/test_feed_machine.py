@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -274,10 +274,13 @@ class FeedMachine(RuleBasedStateMachine):
         raise AssertionError(f"still missing {self.feed.target} at {self.feed.position}")
 
 
+# Making a found failure short takes minutes: add Phase.shrink while working on one.
 FeedMachine.TestCase.settings = settings(
-    max_examples=80,
+    max_examples=150,
     stateful_step_count=30,
     deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestFeedMachine = FeedMachine.TestCase

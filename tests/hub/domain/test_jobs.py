@@ -172,7 +172,7 @@ def test_nothing_comes_after_the_end(end: JobEventData, status: str, more: JobEv
 
 def test_the_end_clears_what_the_job_was_doing() -> None:
     busy = jobs.with_activity(
-        jobs.started(samples.job_started(), T0), samples.activity(1), after(5)
+        jobs.started(samples.job_started(), T0), samples.activity(1), (1, 0), after(5)
     )
     assert busy.activity == {"type": "GENERATING_SCENARIO", "scenarioTitle": "Criar cliente"}
     assert busy.updated_at == after(5)
@@ -180,7 +180,9 @@ def test_the_end_clears_what_the_job_was_doing() -> None:
     assert still.activity == busy.activity
     done, _ = play(StatusChanged("CANCELLED"), job=busy)
     assert done.activity is None
-    idle = jobs.with_activity(busy, Activity(id=samples.uuid(2), job_id="j1", activity=None), T0)
+    idle = jobs.with_activity(
+        busy, Activity(id=samples.uuid(2), job_id="j1", activity=None), (2, 0), T0
+    )
     assert idle.activity is None
 
 

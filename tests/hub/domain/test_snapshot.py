@@ -93,7 +93,9 @@ def test_waiting_never_makes_it_longer(seconds: list[int], more: int, now: int, 
 
 
 def test_a_snapshot_has_the_fields_of_the_requirements() -> None:
-    job = jobs.with_activity(finished(60, 120, 180, 240, 300), samples.activity(1), after(310))
+    job = jobs.with_activity(
+        finished(60, 120, 180, 240, 300), samples.activity(1), (1, 0), after(310)
+    )
     job = replace(job, status="GENERATING", completed_features=1, recent=[{"type": "X"}])
     assert snapshot(job, AT, after(300)) == {
         "jobId": "j1",
