@@ -121,7 +121,9 @@ class Messages(Generic[Result]):
         """
         if sum((users is not None, topic is not None, everyone)) != 1:
             raise PublicationInvalid("to", "give exactly one of users, topic, everyone")
-        to = "all" if everyone else {"topic": topic} if topic is not None else {"users": list(users or ())}
+        to: Any = "all"
+        if not everyone:
+            to = {"users": list(users)} if users is not None else {"topic": topic}
         fields = {
             "kind": "NOTIFICATION",
             "to": to,

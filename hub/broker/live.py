@@ -171,7 +171,7 @@ class LiveChannels:
 
     def _confirm(self, name: str) -> None:
         self._unanswered[name] -= 1
-        if self._unanswered[name] > 0 or name not in self._wanted:
+        if self._unanswered[name] > 0:
             return  # a later SUBSCRIBE of the same name is still on its way
         del self._unanswered[name]
         self._confirmed.add(name)

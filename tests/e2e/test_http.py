@@ -52,7 +52,8 @@ async def played(system: System, caller: Caller, kind: str = "GENERATION_JOB") -
             await step()
 
     async def ended() -> bool:
-        return (await caller.get(f"/v1/jobs/{JOB}/progress"))[1].get("status") == "COMPLETED"
+        _, snapshot = await caller.get(f"/v1/jobs/{JOB}/progress")
+        return bool(snapshot.get("status") == "COMPLETED")
 
     await eventually(ended)
 
@@ -102,7 +103,8 @@ async def test_history_pages_without_missing_or_repeating(system: System, caller
     assert [event["offset"] for event in whole["events"]] == list(range(1, EVENTS + 1))
     assert (whole["hasMore"], whole["nextCursor"]) == (False, None)
     for limit in (1, 7, EVENTS, 1000):
-        events, cursor = [], {}
+        events: list[Any] = []
+        cursor: dict[str, str] = {}
         while True:
             _, page = await caller.get(path, limit=limit, **cursor)
             assert len(page["events"]) <= limit

@@ -155,9 +155,9 @@ class Planner:
 
     def _set_activity(self, each: Accepted, publication: Activity) -> None:
         head = self._heads.get(publication.channel)
-        if head is not None and head.job is not None:
-            if jobs.activity_repeats(head.job, publication, each.entry.order):
-                return
+        job = None if head is None else head.job
+        if job is not None and jobs.activity_repeats(job, publication, each.entry.order):
+            return
         job = self._running_job(publication.channel)
         job = jobs.with_activity(job, publication, each.entry.order, each.entry.at)
         self._set(msgspec.structs.replace(self._heads[publication.channel], job=job))

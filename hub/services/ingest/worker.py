@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from pymongo.errors import PyMongoError
@@ -13,9 +13,10 @@ from redis.exceptions import RedisError
 from config.logs import get_logger
 from hub.broker import keys as key_names
 from hub.broker.connect import command, honour_cancellation
-from hub.broker.journal import Entry, PartitionReader
+from hub.broker.journal import DeadLetter, Entry, PartitionReader
 from hub.broker.keys import Keys
 from hub.broker.leases import Leases
+from hub.domain import codes
 from hub.services.ingest.batch import Contended, Ingest
 
 LEASE: Final = 3.0
@@ -122,21 +123,41 @@ class IngestWorker:
 
     async def _read(self, reader: PartitionReader) -> None:
         """Reads one partition: first what was left unfinished, then what comes."""
-        redelivered, delay = True, _BACKOFF_FIRST
+        redelivered, alone, delay = True, False, _BACKOFF_FIRST
         while True:
             honour_cancellation()
             try:
                 entries = await self._next(reader, redelivered=redelivered)
-                if entries:
-                    await self._ingest.process(reader, entries, redelivered=redelivered)
-                else:
+                if not entries:
                     redelivered = False
+                elif alone:
+                    await self._one_by_one(reader, entries)
+                    alone = False
+                else:
+                    await self._ingest.process(reader, entries, redelivered=redelivered)
                 delay = _BACKOFF_FIRST
             except _FAILURES as error:
                 _log.warning("ingest.retry", partition=reader.partition, error=repr(error))
-                redelivered = True
+                redelivered, alone = True, False
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _BACKOFF_LAST)
+            except Exception:  # noqa: BLE001 - one publication must not stop its partition
+                _log.exception("ingest.batch_failed", partition=reader.partition)
+                redelivered = alone = True
+
+    async def _one_by_one(self, reader: PartitionReader, entries: Sequence[Entry]) -> None:
+        """Processes the entries of a batch that failed; the one it failed for becomes a dead
+        letter, and the others are not held up by it."""
+        for entry in entries:
+            try:
+                await self._ingest.process(reader, [entry], redelivered=True)
+            except _FAILURES:
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                _log.exception("ingest.entry_failed", partition=reader.partition, entry=entry.id)
+                reason = f"{codes.INTERNAL.name}: {type(error).__name__}"
+                await reader.bury([DeadLetter(entry, reason)])
+                await reader.acknowledge([entry])
 
     @staticmethod
     async def _next(reader: PartitionReader, *, redelivered: bool) -> list[Entry]:

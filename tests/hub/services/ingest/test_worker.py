@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
 from config.settings import Settings
+from hub.broker.journal import Entry, PartitionReader
 from hub.domain.channels import job_channel
 from hub.domain.events import Position
+from hub.services.ingest.batch import Ingest
+from hub.services.ingest.plan import Plan
+from hub.services.ingest.worker import IngestWorker
 from tests.support.process import Program, environment
 from tests.support.stores import Opened, opened
+from tests.support.wait import eventually
 from workers import Publisher
 
 JOBS = [f"j{number}" for number in range(12)]
@@ -31,7 +38,7 @@ async def holders(stores: Opened) -> dict[str, list[int]]:
     """Which worker holds which partitions."""
     found: dict[str, list[int]] = {}
     for partition in range(16):
-        holder = await stores.redis.get(stores.keys.lease(partition))
+        holder: Any = await stores.redis.get(stores.keys.lease(partition))
         if holder is not None:
             found.setdefault(holder.decode(), []).append(partition)
     return found
@@ -129,3 +136,41 @@ async def _publish_rounds(hub: Publisher) -> None:
     for number in range(ROUNDS):
         await publish_round(hub, number)
         await asyncio.sleep(1)
+
+
+class Exploding(Ingest):
+    """Processing with a bug that one publication brings out."""
+
+    async def process(
+        self, reader: PartitionReader, entries: Sequence[Entry], *, redelivered: bool
+    ) -> Plan:
+        if any(b"poison" in entry.raw for entry in entries):
+            raise ZeroDivisionError
+        return await super().process(reader, entries, redelivered=redelivered)
+
+
+async def test_a_publication_that_breaks_ingest_is_buried_and_holds_up_nothing(
+    stores: Opened,
+) -> None:
+    async with Publisher(stores.settings.redis_url or "") as hub:
+        job = hub.job("j1", project_id="p1", owner_id="u1")
+        await job.start()
+        await job.progress(1)
+        await job.progress(2, "poison")
+        await job.progress(3)
+    ingest = Exploding(stores.stores, stores.hot_log, stores.journal, 16)
+    ready = asyncio.Event()
+    worker = IngestWorker("w1", stores.redis, stores.redis, stores.keys, ingest, ready.set)
+    running = asyncio.create_task(worker.run())
+
+    async def both_stored() -> bool:
+        head = (await stores.stores.heads.read([job_channel("j1")])).get(job_channel("j1"))
+        return head is not None and head.offset == 2
+
+    await eventually(both_stored)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    partition = stores.keys.partition(job_channel("j1"))
+    letters: Any = await stores.redis.xrange(stores.keys.dead(partition))
+    assert [fields[b"reason"] for _, fields in letters] == [b"INTERNAL: ZeroDivisionError"]
