@@ -22,8 +22,8 @@ class Subscriber(Protocol):
     """A connection as a feed sees it. The methods never block and never raise: a connection that
     cannot take more deals with it by itself, out of its bounded outbox (invariant 6)."""
 
-    def deliver(self, message: Message) -> None:
-        """Takes the next event of a channel."""
+    def deliver(self, messages: Sequence[Message]) -> None:
+        """Takes the next events of a channel, one or more."""
 
     def reset(self, notice: Reset) -> None:
         """Learns that its channel goes on from another place."""
@@ -93,8 +93,8 @@ class Feed:
         if epoch != self.epoch or first > self.offset + 1 or self.missing:
             self.expect(Position(epoch, last))
             return
-        for envelope in envelopes[self.offset + 1 - first :]:
-            self._pass_on(Encoded(self.offset + 1, envelope))
+        fresh = envelopes[self.offset + 1 - first :]
+        self._pass_on([Encoded(self.offset + n, each) for n, each in enumerate(fresh, start=1)])
 
     def expect(self, end: Position) -> None:
         """Notes that the log reaches ``end``, and reports a gap if that is not here yet."""
@@ -109,9 +109,11 @@ class Feed:
 
     def fill(self, events: Iterable[Encoded]) -> None:
         """Takes events read from the log, which follow where the feed stands."""
+        next_ones: list[Encoded] = []
         for event in events:
-            if event.offset == self.offset + 1:
-                self._pass_on(event)
+            if event.offset == self.offset + len(next_ones) + 1:
+                next_ones.append(event)
+        self._pass_on(next_ones)
 
     def forget_missing(self) -> None:
         """Stops waiting for what is known to be missing: there is no log to read it from."""
@@ -151,9 +153,9 @@ class Feed:
             self._ahead[subscriber] = position.offset
             return
         self._members[subscriber] = None  # first: delivering may make it leave again
-        for message in joining.kept:
-            if message.offset > position.offset and subscriber in self._members:
-                subscriber.deliver(message)
+        rest = [message for message in joining.kept if message.offset > position.offset]
+        if rest:
+            subscriber.deliver(rest)
 
     def joining(self, subscriber: Subscriber) -> Joining | None:
         """The join of ``subscriber`` that is under way."""
@@ -165,22 +167,27 @@ class Feed:
         self._joining.pop(subscriber, None)
         self._ahead.pop(subscriber, None)
 
-    def _pass_on(self, event: Encoded) -> None:
-        self.offset = event.offset
-        message = Message(self.channel, self.epoch, event)
+    def _pass_on(self, events: Sequence[Encoded]) -> None:
+        """Hands everyone the next events of the log, together: one write per connection."""
+        if not events:
+            return
+        self.offset = events[-1].offset
+        messages = [Message(self.channel, self.epoch, event) for event in events]
         for subscriber in list(self._members):
-            subscriber.deliver(message)
+            subscriber.deliver(messages)
         for joining in self._joining.values():
-            _keep(joining, message)
+            _keep(joining, messages)
         if self._ahead:
-            self._catch_up()
+            self._catch_up(messages)
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, messages: Sequence[Message]) -> None:
         """Those who had read further than the feed become members where it reaches them."""
-        reached = [each for each, offset in self._ahead.items() if offset <= self.offset]
-        for subscriber in reached:
+        reached = [item for item in self._ahead.items() if item[1] <= self.offset]
+        for subscriber, offset in reached:
             del self._ahead[subscriber]
             self._members[subscriber] = None
+            if rest := [message for message in messages if message.offset > offset]:
+                subscriber.deliver(rest)
 
     def _change_epoch(self, epoch: str) -> None:
         """The log began anew. After nothing at all that is no news to anyone."""
@@ -192,9 +199,9 @@ class Feed:
             self.skip_to(Reset(self.channel, epoch, 0))
 
 
-def _keep(joining: Joining, message: Message) -> None:
-    if len(joining.kept) >= _JOINING_KEPT:
+def _keep(joining: Joining, messages: Sequence[Message]) -> None:
+    if len(joining.kept) + len(messages) > _JOINING_KEPT:
         joining.overflowed = True
         joining.kept.clear()
     elif not joining.overflowed:
-        joining.kept.append(message)
+        joining.kept.extend(messages)

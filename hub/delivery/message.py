@@ -24,6 +24,11 @@ class Message:
         string, which differs per connection: ``42["event",{…},"``."""
         return b'42["event",' + self.envelope + b',"'
 
+    @cached_property
+    def digits(self) -> bytes:
+        """The offset as text."""
+        return b"%d" % self.offset
+
 
 class Reset:
     """Tells a subscriber that events up to ``offset`` were not or cannot be delivered

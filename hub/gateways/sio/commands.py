@@ -67,7 +67,7 @@ class ChannelCommands:
 
     def _drop(self, connection: Connection, channel: str) -> None:
         self._channels.unsubscribe(connection, channel)
-        connection.channels.pop(channel, None)
+        connection.forget(channel)
 
     def table(self) -> dict[str, Command]:
         """The commands by name."""

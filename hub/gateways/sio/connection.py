@@ -1,6 +1,6 @@
 """One client of the namespace ``/``: a subscriber that writes Socket.IO packets."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -27,23 +27,47 @@ class Connection:
         self.channels: dict[str, int] = {}  # in the order joined; → offset of the last event sent
         self.joined: list[Joined] = []  # what connecting joined, until it is told of
         self._held: list[Message | Reset] | None = []
+        self._around_channel: str | None = None
+        self._around = (b"", b"")
         client.socket.on_overflow = self._overflow
 
     # -- what a feed calls ------------------------------------------------------------------------
 
-    def deliver(self, message: Message) -> None:
-        """Sends the next event of a channel."""
+    def deliver(self, messages: Sequence[Message]) -> None:
+        """Sends the next events of a channel, in one write."""
         if self._held is not None:
-            self._hold(message)
+            self._hold(messages)
             return
-        self.channels[message.channel] = message.offset
-        self.client.socket.push(message.socketio + self.recovery() + b'"]')
+        channel = messages[0].channel
+        if channel != self._around_channel:
+            self._surround(channel)
+        before, after = self._around
+        self.channels[channel] = messages[-1].offset
+        if len(messages) == 1:
+            message = messages[0]
+            self.client.socket.push(message.socketio + before + message.digits + after)
+        else:
+            self.client.socket.push_all(
+                [each.socketio + before + each.digits + after for each in messages]
+            )
+
+    def _surround(self, channel: str) -> None:
+        """What stands around the channel's own offset at the end of its events: it stays the same
+        until an event of another channel is sent."""
+        names = list(self.channels)
+        at = names.index(channel)
+        offsets = list(map(str, self.channels.values()))
+        before = "".join(f"{each}." for each in offsets[:at])
+        after = "".join(f".{each}" for each in offsets[at + 1 :])
+        self._around_channel = channel
+        self._around = (before.encode(), after.encode() + b'"]')
 
     def reset(self, notice: Reset) -> None:
         """Tells that a channel goes on from another place."""
         if self._held is not None:
-            self._hold(notice)
+            self._hold([notice])
             return
+        self._around_channel = None
         self.channels[notice.channel] = notice.offset
         self.client.socket.push(notice.socketio + self.recovery() + b'"]')
 
@@ -51,7 +75,13 @@ class Connection:
 
     def follows(self, channel: str, offset: int) -> None:
         """Notes that the client has everything of ``channel`` up to ``offset``."""
+        self._around_channel = None
         self.channels[channel] = offset
+
+    def forget(self, channel: str) -> None:
+        """Notes that the client does not follow ``channel`` any more."""
+        self._around_channel = None
+        self.channels.pop(channel, None)
 
     def greet(self, hello: dict[str, Any], missed: list[Message | Reset]) -> None:
         """Sends ``hello``, then what was missed, then what was held; from then on it is live."""
@@ -59,7 +89,7 @@ class Connection:
         held, self._held = self._held or [], None
         for each in [*missed, *held]:
             if isinstance(each, Message):
-                self.deliver(each)
+                self.deliver([each])
             else:
                 self.reset(each)
 
@@ -81,9 +111,9 @@ class Connection:
         else:
             await self.client.disconnect()
 
-    def _hold(self, message: Message | Reset) -> None:
+    def _hold(self, what: Sequence[Message | Reset]) -> None:
         if self._held is not None and len(self._held) < _HELD_AT_MOST:
-            self._held.append(message)
+            self._held.extend(what)
         else:
             self._overflow()
 
@@ -111,11 +141,6 @@ Command = Callable[[Connection, Any, Answer], Awaitable[None]]
 def ok(data: dict[str, Any]) -> dict[str, Any]:
     """``{ok: true, data}``"""
     return {"ok": True, "data": data}
-
-
-def refused(error: codes.HubError) -> dict[str, Any]:
-    """``{ok: false, error}``"""
-    return {"ok": False, "error": error.as_error()}
 
 
 def position_fields(channel: str, position: Position) -> dict[str, Any]:

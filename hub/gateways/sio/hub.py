@@ -6,14 +6,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from config.logs import get_logger
 from hub.delivery.message import Message, Reset
 from hub.domain import channels, codes, times
 from hub.domain.events import Position
 from hub.domain.principal import Principal
 from hub.domain.shapes import parse
 from hub.gateways.sio.commands import RESERVED, Since, position_of
-from hub.gateways.sio.connection import Command, Connection, position_fields, refused
+from hub.gateways.sio.connection import Command, Connection, position_fields
 from hub.gateways.sio.server import Client
 from hub.services.authenticate import Authenticator
 from hub.services.channels import Channels, required_channel
@@ -21,7 +20,6 @@ from hub.services.following import Joined, Mode
 
 PROTOCOL_VERSION = 1
 _CHANNELS_AT_CONNECT = 50
-_log = get_logger(__name__)
 
 
 class Auth(Struct, frozen=True):
@@ -65,7 +63,7 @@ class HubNamespace:
         connection.greet(_hello(connection, joined), missed)
 
     async def event(self, client: Client, ack_id: int | None, name: Any, args: list[Any]) -> None:
-        """Runs one command of the table; the only place where an exception becomes an answer."""
+        """Runs one command of the table."""
         connection: Connection = client.state
 
         def answer(reply: dict[str, Any]) -> None:
@@ -77,13 +75,9 @@ class HubNamespace:
             if len(args) > 1:
                 raise codes.invalid("payload", "a command has one payload")
             await command(connection, args[0] if args else {}, answer)
-        except codes.HubError as error:
-            answer(refused(error))
-        except Exception:  # noqa: BLE001
-            _log.exception("sio.command_failed", command=name, user=connection.principal.user_id)
-            answer(refused(codes.HubError(codes.INTERNAL)))
-        if client.socket.closed:  # it went while the command ran, which may have joined something
-            self._leave_all(connection)
+        finally:
+            if client.socket.closed:  # it went while the command ran, which may have joined
+                self._leave_all(connection)
 
     async def disconnected(self, client: Client, reason: str) -> None:
         """Forgets the client; costs what it had joined."""

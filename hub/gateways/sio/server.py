@@ -80,8 +80,8 @@ class Client:
 
 
 class Namespace(Protocol):
-    """What serves one namespace. A raised ``HubError`` becomes the client's answer; anything else
-    is logged and answered with INTERNAL."""
+    """What serves one namespace. A ``HubError`` raised by ``connect`` or ``event`` becomes the
+    client's answer; anything else is logged and answered with INTERNAL."""
 
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
         """Decides whether ``client`` may connect; raising refuses it. Returns what CONNECT carries
@@ -91,7 +91,8 @@ class Namespace(Protocol):
         """The client was accepted and told so."""
 
     async def event(self, client: Client, ack_id: int | None, name: Any, args: list[Any]) -> None:
-        """Handles one event; the client's next one waits. Answers it if ``ack_id`` is not None."""
+        """Handles one event; the client's next one waits. Acknowledges it if ``ack_id`` is not
+        None, or raises."""
 
     async def disconnected(self, client: Client, reason: str) -> None:
         """An accepted client is gone."""
@@ -191,9 +192,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         if client is None:
             await self._handle_connect(eio_sid, parsed.namespace, parsed.data)
         elif parsed.type == packets.EVENT:
-            await self._served[client.namespace].event(
-                client, parsed.ack_id, parsed.data[0], parsed.data[1:]
-            )
+            await self._handle_event(client, parsed.ack_id, parsed.data)
         elif parsed.type == packets.DISCONNECT:
             await self.remove(client, self.reason.CLIENT_DISCONNECT)
 
@@ -235,6 +234,17 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         else:
             await self._accept(client, served, extra)
 
+    async def _handle_event(self, client: Client, ack_id: int | None, data: list[Any]) -> None:
+        """Lets the namespace handle an event; what it raises becomes the answer, here alone."""
+        name, *args = data
+        try:
+            await self._served[client.namespace].event(client, ack_id, name, args)
+        except codes.HubError as error:
+            _fail(client, ack_id, error)
+        except Exception:  # noqa: BLE001 - the one place where a failing event becomes an answer
+            _log.exception("sio.event_failed", namespace=client.namespace, event_name=name)
+            _fail(client, ack_id, codes.HubError(codes.INTERNAL))
+
     async def _accept(self, client: Client, served: Namespace, extra: dict[str, Any]) -> None:
         socket = client.socket
         if socket.closed:  # it went while it was being let in
@@ -249,3 +259,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 def _refuse(client: Client, error: codes.HubError) -> None:
     answer = {"message": error.code.name, "data": error.as_error()}
     client.push(packets.CONNECT_ERROR, msgspec.json.encode(answer))
+
+
+def _fail(client: Client, ack_id: int | None, error: codes.HubError) -> None:
+    if ack_id is not None:
+        client.acknowledge(ack_id, {"ok": False, "error": error.as_error()})

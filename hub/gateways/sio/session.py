@@ -94,6 +94,15 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         else:
             self._wake_poll()
 
+    def push_all(self, packets: list[bytes]) -> None:
+        """As ``push``, several packets in one write."""
+        writer = self._writer
+        if writer is not None and not self.outbox and writer.ready and not self.closed:
+            writer.write_all(packets)
+            return
+        for packet in packets:
+            self.push(packet)
+
     async def send(self, pkt: Any) -> None:
         """Sends one of python-engineio's own packets."""
         encoded = pkt.encode()

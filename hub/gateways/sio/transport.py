@@ -1,6 +1,7 @@
 """Writing WebSocket frames straight to a connection's transport."""
 
 import asyncio
+import os
 from typing import Any, Final
 
 from aiohttp import web
@@ -28,22 +29,44 @@ def frame(packet: bytes) -> bytes:
 
 
 class FrameWriter:
-    """Writes frames to an upgraded connection, never waiting: who writes checks ``ready``."""
+    """Writes frames to an upgraded connection, never waiting: who writes checks ``ready``.
 
-    __slots__ = ("_transport", "_write")
+    While the transport's own buffer is empty, frames go to the operating system right away: the
+    transport would queue each for the end of the loop's turn, which costs as much as sending it.
+    What the socket does not take goes to the transport, and so does everything that comes while
+    that has something left; that keeps the order.
+    """
+
+    __slots__ = ("_buffered", "_closing", "_socket", "_transport")
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
-        self._write = transport.write
+        self._buffered = transport.get_write_buffer_size
+        self._closing = transport.is_closing
+        plain = transport.get_extra_info("sslcontext") is None
+        self._socket = transport.get_extra_info("socket").fileno() if plain else None
 
     @property
     def ready(self) -> bool:
         """Whether the peer has taken (nearly) everything written so far."""
-        return bool(self._transport.get_write_buffer_size() < HIGH_WATER)
+        return bool(self._buffered() < HIGH_WATER)
 
     def write(self, packet: bytes) -> None:
         """Hands one packet to the operating system or the transport's buffer."""
         self._write(frame(packet))
+
+    def _write(self, data: bytes) -> None:
+        # A closing transport still owns its descriptor until the loop's next turn; after that the
+        # number may be another connection's, so nothing is written past one that is closing.
+        if self._socket is None or self._buffered() or self._closing():
+            self._transport.write(data)
+            return
+        try:
+            sent = os.write(self._socket, data)
+        except OSError:  # full, or gone: the transport waits, or finds out
+            sent = 0
+        if sent < len(data):
+            self._transport.write(data[sent:])
 
     def write_all(self, packets: list[bytes]) -> None:
         """As ``write``, all of them in one write."""

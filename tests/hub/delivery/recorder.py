@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hub.delivery.feed import START
 from hub.delivery.message import Message, Reset
 from hub.domain.events import Encoded, Position
@@ -39,8 +41,9 @@ class Recorder:
         """Is told of nothing any more."""
         self.position = None
 
-    def deliver(self, message: Message) -> None:
-        self._take(message.epoch, message.offset, message.envelope)
+    def deliver(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self._take(message.epoch, message.offset, message.envelope)
 
     def reset(self, notice: Reset) -> None:
         assert self.position is not None, f"{self.name} was reset while it did not follow"

@@ -4,7 +4,7 @@ they get."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,8 +51,9 @@ class Follower:
             self._take(joined.position.epoch, event)
         assert self.position == joined.position
 
-    def deliver(self, message: Message) -> None:
-        self._take(message.epoch, Encoded(message.offset, message.envelope))
+    def deliver(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self._take(message.epoch, Encoded(message.offset, message.envelope))
 
     def reset(self, notice: Reset) -> None:
         self.resets.append(notice)
