@@ -23,6 +23,7 @@ from engineio.base_server import BaseServer
 
 from config.logs import get_logger
 from hub.delivery.outbox import Outbox
+from hub.gateways.sio.heartbeat import Heartbeat
 from hub.gateways.sio.transport import HIGH_WATER, Binary, FrameWriter, WebSocket
 
 SEPARATOR: Final = b"\x1e"
@@ -75,7 +76,9 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         self._writer: FrameWriter | None = None
         self._poll: asyncio.Future[None] | None = None
         self._probed = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._heartbeat = Heartbeat(
+            server.ping_interval, server.ping_timeout, lambda: self.push(_PING), self._timed_out
+        )
         self._drain: asyncio.TimerHandle | None = None
         self._drain_delay = _DRAIN_FIRST
         self._loop = asyncio.get_running_loop()
@@ -226,7 +229,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         if kind == "4":
             await self.host.message(self.sid, body)
         elif kind == "3":
-            self.schedule_ping()
+            self._heartbeat.start()
         elif kind == "1":
             await self.close(abort=True, reason=_reason.CLIENT_DISCONNECT)
         elif kind == "b":
@@ -234,23 +237,12 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         else:
             raise exceptions.UnknownPacketError(f"packet {data[:16]!r}")
 
-    # -- heartbeat --------------------------------------------------------------------------------
-
     def schedule_ping(self) -> None:
-        """Starts the heartbeat, or starts it anew after a pong."""
-        self._restart_timer(self.host.ping_interval, self._ping)
-
-    def _ping(self) -> None:
-        self._restart_timer(self.host.ping_timeout, self._timed_out)
-        self.push(_PING)
+        """Starts the heartbeat."""
+        self._heartbeat.start()
 
     def _timed_out(self) -> None:
         self.host.spawn(self.close(abort=True, reason=_reason.PING_TIMEOUT))
-
-    def _restart_timer(self, delay: float, callback: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None if self.closed else self._loop.call_later(delay, callback)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -301,9 +293,9 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     def _stop(self) -> None:
         self.closed = True
         self._writer = None
-        for timer in (self._timer, self._drain):
-            if timer is not None:
-                timer.cancel()
+        self._heartbeat.stop()
+        if self._drain is not None:
+            self._drain.cancel()
         self._wake_poll()
 
 

@@ -51,7 +51,7 @@ happened.stillThere = await socket.timeout(5000).emitWithAck("message-with-ack",
 
 // Longer than the server's ping timeout: the heartbeat holds the connection.
 const sid = socket.id;
-await new Promise((resolve) => setTimeout(resolve, 900));
+await new Promise((resolve) => setTimeout(resolve, 1500));
 happened.held = socket.connected && socket.id === sid;
 
 // The line drops; the client comes back by itself.
