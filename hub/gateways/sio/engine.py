@@ -11,7 +11,6 @@ What is overridden, and why:
 """
 
 import asyncio
-import base64
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -193,7 +192,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             raise Refused(requests.BAD_REQUEST, str(error)) from error
         if socket.closed and not socket.outbox:
             self._leaving.pop(socket.sid, None)
-        encoded = [b"b" + base64.b64encode(p) if isinstance(p, Binary) else p for p in packets]
+        encoded = [p.as_text() if isinstance(p, Binary) else p for p in packets]
         payload = SEPARATOR.join(encoded)
         response = web.Response(body=payload, headers=_TEXT)
         if self.http_compression and len(payload) >= self.compression_threshold:

@@ -13,8 +13,6 @@ What is overridden, and why:
 """
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
@@ -233,7 +231,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         elif kind == "1":
             await self.close(abort=True, reason=_reason.CLIENT_DISCONNECT)
         elif kind == "b":
-            await self.host.message(self.sid, _from_base64(body))
+            await self.host.message(self.sid, Binary.from_text(body))
         else:
             raise exceptions.UnknownPacketError(f"packet {data[:16]!r}")
 
@@ -297,10 +295,3 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         if self._drain is not None:
             self._drain.cancel()
         self._wake_poll()
-
-
-def _from_base64(body: str) -> bytes:
-    try:
-        return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
-        raise exceptions.EngineIOError("not base64") from error

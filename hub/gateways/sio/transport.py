@@ -1,10 +1,12 @@
 """Writing WebSocket frames straight to a connection's transport."""
 
 import asyncio
+import base64
 import os
 from typing import Any, Final
 
 from aiohttp import web
+from engineio import exceptions
 
 HIGH_WATER: Final = 64 * 1024
 """Bytes in the transport's own buffer above which nothing more is written to it."""
@@ -14,7 +16,19 @@ _CLOSE_TIMEOUT: Final = 2.0  # seconds for the peer's half of the closing handsh
 
 
 class Binary(bytes):
-    """An Engine.IO packet that travels as a binary frame (or base64 when polling)."""
+    """An Engine.IO packet that travels as a binary frame, or as base64 when polling."""
+
+    def as_text(self) -> bytes:
+        """How it travels in a payload."""
+        return b"b" + base64.b64encode(self)
+
+    @classmethod
+    def from_text(cls, text: str) -> "Binary":
+        """Reads what follows the ``b``; raises ``EngineIOError`` if that is no base64."""
+        try:
+            return cls(base64.b64decode(text, validate=True))
+        except ValueError as error:
+            raise exceptions.EngineIOError("not base64") from error
 
 
 def frame(packet: bytes) -> bytes:

@@ -1,0 +1,47 @@
+"""The script of the README's walk does what the README says of it."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.subprocess import PIPE
+
+from tests.support.jsclient import js_client
+from tests.support.play import EVENTS, steps
+from tests.support.process import ROOT
+from tests.support.system import System
+from workers import Publisher
+
+
+async def test_the_example_follows_a_job_through_a_killed_node(system: System) -> None:
+    """A notification between the job's events must not confuse where it resumes."""
+    async with (
+        Publisher(system.settings.redis_url or "") as hub,
+        js_client(system.url, system.token()) as probe,
+    ):
+        await probe.until(lambda c: c.named("hello"))
+        job = hub.job("mine", project_id="p1", owner_id="u1")
+        await job.start(total_scenarios=12, total_features=3)
+        plan = steps(job)
+        await plan[0]()
+        script = ROOT / "web" / "examples" / "follow.mjs"
+        follower = await asyncio.create_subprocess_exec(
+            "node", str(script), system.url, system.token(), "mine", stdout=PIPE
+        )
+        try:
+            assert follower.stdout is not None
+            seen = [int((await follower.stdout.readline()).split()[0])]
+            for step in plan[1:6]:
+                await step()
+                seen.append(int((await follower.stdout.readline()).split()[0]))
+            await hub.notify(users=["u1"], type="a.b", title="t", body="b")
+            await probe.until(lambda c: c.events("user:u1"))
+            await system.node.kill()
+            for step in plan[6:]:
+                await step()
+            await system.node.start()
+            while len(seen) < EVENTS:
+                seen.append(int((await follower.stdout.readline()).split()[0]))
+        finally:
+            follower.kill()
+            await follower.wait()
+    assert seen == list(range(1, EVENTS + 1))
