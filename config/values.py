@@ -60,7 +60,7 @@ class Rate:
 
 def mask_url(url: str) -> str:
     """``url`` with its password (and any ``password=`` parameter) replaced by ``***``."""
-    url = re.sub(r"(?<=://)([^/?#]*)@", _mask_credentials, url)
+    url = re.sub(r"(?<=://)(.*)@", _mask_credentials, url)  # also where it holds / ? # unescaped
     return re.sub(r"(?i)([?&](?:password|token|secret)=)[^&#]*", r"\1***", url)
 
 

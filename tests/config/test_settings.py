@@ -207,3 +207,10 @@ def test_settings_are_frozen() -> None:
 def test_json_like_values_are_not_evaluated() -> None:
     with pytest.raises(SettingsError, match="HUB_CORS_ORIGINS"):
         load_settings({**GOOD, "HUB_CORS_ORIGINS": json.dumps(["https://a.example"])})
+
+
+@pytest.mark.parametrize("password", ["plain", "hun/ter3", "what?", "a#b", "a@b"])
+def test_a_password_is_masked_even_where_it_should_have_been_escaped(password: str) -> None:
+    shown = mask_url(f"mongodb://u:{password}@host/db")
+    assert password not in shown
+    assert shown == "mongodb://u:***@host/db"

@@ -152,3 +152,27 @@ async def test_no_killed_process_loses_or_repeats_anything(system: System) -> No
             assert client.offsets(CHANNEL) == ALL
             assert client.events(CHANNEL) == clients[0].events(CHANNEL)
         check_events(clients[0].events(CHANNEL))
+
+
+@pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])
+async def test_a_long_absence_is_replayed_on_every_transport(
+    system: System, transports: list[str]
+) -> None:
+    """More than the outbox holds at once: 400 notifications of 4 KB."""
+    async with Publisher(system.settings.redis_url or "") as hub:
+        sent = [
+            await hub.notify(users=["u1"], type="a.b", title=str(n), body="x" * 4000)
+            for n in range(400)
+        ]
+        async with js_client(system.url, system.token()) as witness:
+            await witness.until(lambda c: c.named("hello"))
+            last = await hub.notify(users=["u1"], type="a.b", title="last", body="now")
+            await witness.until(lambda c: c.events("user:u1"), limit=60)
+            while witness.events("user:u1")[-1]["id"] != last:
+                await witness.until(lambda c: c.events("user:u1")[-1]["id"] == last, limit=60)
+        auth = {"token": system.token(), "channels": {"user:u1": {"offset": 0}}}
+        async with js_client(system.url, None, auth=auth, transports=transports) as client:
+            await client.until(lambda c: len(c.events("user:u1")) >= 401)
+            assert [event["id"] for event in client.events("user:u1")] == [*sent, last]
+            assert client.offsets("user:u1") == list(range(1, 402))
+            assert len(client.named("connect")) == 1

@@ -84,14 +84,16 @@ class Connection:
         self.channels.pop(channel, None)
 
     def greet(self, hello: dict[str, Any], missed: list[Message | Reset]) -> None:
-        """Sends ``hello``, then what was missed, then what was held; from then on it is live."""
+        """Sends ``hello``, then what was missed, then what was held; from then on it is live.
+        What was missed may be more than the outbox holds, and must be bounded by the caller."""
         self.send("hello", hello)
         held, self._held = self._held or [], None
-        for each in [*missed, *held]:
-            if isinstance(each, Message):
-                self.deliver([each])
-            else:
-                self.reset(each)
+        with self.client.socket.outbox.backlog():
+            for each in [*missed, *held]:
+                if isinstance(each, Message):
+                    self.deliver([each])
+                else:
+                    self.reset(each)
 
     def send(self, event: str, payload: dict[str, Any]) -> None:
         """Sends an event of the hub's own, with the recovery string last."""

@@ -20,6 +20,7 @@ from hub.services.following import Joined, Mode
 
 PROTOCOL_VERSION = 1
 _CHANNELS_AT_CONNECT = 50
+_REPLAYED_AT_MOST = 8 * 1024 * 1024  # bytes; of channels beyond it the client gets a reset
 
 
 class Auth(Struct, frozen=True):
@@ -59,7 +60,9 @@ class HubNamespace:
         """Sends ``hello`` and what was missed; from then on the client is live."""
         connection: Connection = client.state
         joined, connection.joined = connection.joined, []
-        missed = [each for one in joined for each in _missed(one)]
+        for each in _beyond(joined, _REPLAYED_AT_MOST):
+            each.mode, each.events = Mode.RESET, []
+        missed = [message for one in joined for message in _missed(one)]
         connection.greet(_hello(connection, joined), missed)
 
     async def event(self, client: Client, ack_id: int | None, name: Any, args: list[Any]) -> None:
@@ -138,6 +141,19 @@ def _hello(connection: Connection, joined: list[Joined]) -> dict[str, Any]:
         "channels": positions,
         "notices": [],
     }
+
+
+def _beyond(joined: list[Joined], limit: int) -> list[Joined]:
+    """The channels whose missed events do not fit into ``limit`` bytes any more, the first ones
+    counted first."""
+    found = []
+    for each in joined:
+        size = sum(len(event.envelope) for event in each.events)
+        if size > limit:
+            found.append(each)
+        else:
+            limit -= size
+    return found
 
 
 def _missed(joined: Joined) -> list[Message | Reset]:

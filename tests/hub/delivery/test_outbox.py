@@ -66,3 +66,16 @@ def test_it_is_a_bounded_queue(limit: int, steps: list[bytes | int]) -> None:
         assert outbox.bytes == sum(map(len, queue))
         assert outbox.bytes <= limit or len(queue) == 1 or not outbox.bytes
         assert bool(outbox) == bool(queue)
+
+
+def test_a_backlog_fits_and_does_not_use_up_the_room_of_what_comes_after() -> None:
+    outbox: Outbox[bytes] = Outbox(10)
+    with outbox.backlog():
+        assert all(outbox.offer(b"x" * 8) for _ in range(5))
+    assert outbox.offer(b"y" * 10)
+    assert not outbox.offer(b"y")
+    assert outbox.take(16) == [b"x" * 8] * 2
+    assert not outbox.offer(b"y"), "the backlog makes room for itself alone"
+    outbox.take(100)
+    assert outbox.offer(b"z" * 10)
+    assert not outbox.offer(b"z")
