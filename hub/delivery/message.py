@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from hub.delivery.frames import header
 from hub.domain.events import Encoded
 
 
@@ -17,6 +18,8 @@ class Message:
         self.epoch = epoch
         self.offset = event.offset
         self.envelope = event.envelope
+        self.digits = b"%d" % event.offset
+        self.frames: dict[int, bytes] = {}  # see ``frame``
 
     @cached_property
     def socketio(self) -> bytes:
@@ -24,10 +27,13 @@ class Message:
         string, which differs per connection: ``42["event",{…},"``."""
         return b'42["event",' + self.envelope + b',"'
 
-    @cached_property
-    def digits(self) -> bytes:
-        """The offset as text."""
-        return b"%d" % self.offset
+    def frame(self, tail: int) -> bytes:
+        """``socketio`` behind the header of a WebSocket frame that holds ``tail`` more bytes; made
+        once for each ``tail`` and kept in ``frames``."""
+        made = self.frames.get(tail)
+        if made is None:
+            made = self.frames[tail] = header(len(self.socketio) + tail) + self.socketio
+        return made
 
 
 class Reset:

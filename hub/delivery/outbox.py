@@ -1,23 +1,42 @@
 """The outbox: what a connection has not been able to write yet, bounded in bytes."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
-
-Packet = TypeVar("Packet", bound=bytes)
+from typing import Protocol
 
 
-class Outbox(Generic[Packet]):
+class Pending(Protocol):
+    """A packet that is made when its turn comes, because it says what was sent before it.
+
+    ``channel``: whose event it is, if it is one.
+    """
+
+    @property
+    def channel(self) -> str | None:
+        """See above."""
+
+    def __len__(self) -> int:
+        """Bytes that it will have, about; always the same."""
+
+    def encode(self) -> bytes:
+        """The packet. Called once, when everything before it was taken."""
+
+
+Entry = bytes | Pending
+"""What an outbox holds."""
+
+
+class Outbox:
     """A queue of packets that holds at most ``limit`` bytes. Reaching the limit is visible:
     ``offer`` says no and takes nothing."""
 
-    __slots__ = ("_backlog", "_open", "_packets", "bytes", "limit")
+    __slots__ = ("_backlog", "_entries", "_open", "bytes", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.bytes = 0
-        self._packets: deque[Packet] = deque()
+        self._entries: deque[Entry] | None = None  # most connections never need one
         self._open = False
         self._backlog = 0
 
@@ -33,30 +52,50 @@ class Outbox(Generic[Packet]):
             self._backlog = self.bytes
 
     def __bool__(self) -> bool:
-        return bool(self._packets)
+        return bool(self._entries)
 
-    def offer(self, packet: Packet) -> bool:
-        """Appends ``packet``; False when it does not fit. A packet alone always fits."""
+    def offer(self, entry: Entry) -> bool:
+        """Appends ``entry``; False when it does not fit. One alone always fits."""
         room = self.limit + self._backlog - self.bytes
-        if self._packets and len(packet) > room and not self._open:
+        if self._entries and len(entry) > room and not self._open:
             return False
-        self.bytes += len(packet)
-        self._packets.append(packet)
+        if self._entries is None:
+            self._entries = deque()
+        self.bytes += len(entry)
+        self._entries.append(entry)
         return True
 
-    def take(self, at_most: int) -> list[Packet]:
+    def take(self, at_most: int) -> list[bytes]:
         """Removes packets from the front, up to ``at_most`` bytes but at least one if any."""
-        taken: list[Packet] = []
-        room = at_most
-        while self._packets and (not taken or len(self._packets[0]) <= room):
-            packet = self._packets.popleft()
-            self.bytes -= len(packet)
-            self._backlog = max(0, self._backlog - len(packet))
-            room -= len(packet)
-            taken.append(packet)
+        taken: list[bytes] = []
+        entries, room = self._entries, at_most
+        while entries and (not taken or len(entries[0]) <= room):
+            entry = entries.popleft()
+            size = len(entry)
+            self.bytes -= size
+            self._backlog = max(0, self._backlog - size)
+            room -= size
+            taken.append(entry if isinstance(entry, bytes) else entry.encode())
+        if not entries:
+            self._entries = None
         return taken
+
+    def withdraw(self, gives_way: Callable[[str], bool]) -> set[str]:
+        """Removes the events of all channels that give way; says which lost any."""
+        kept: deque[Entry] = deque()
+        channels: set[str] = set()
+        for entry in self._entries or ():
+            channel = None if isinstance(entry, bytes) else entry.channel
+            if channel is not None and gives_way(channel):
+                channels.add(channel)
+                self.bytes -= len(entry)
+            else:
+                kept.append(entry)
+        self._entries = kept or None
+        self._backlog = min(self._backlog, self.bytes)
+        return channels
 
     def clear(self) -> None:
         """Drops everything at once."""
-        self._packets.clear()
+        self._entries = None
         self.bytes = self._backlog = 0

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from hub.delivery.feed import Subscriber
+from hub.delivery.message import Reset
 from hub.domain import codes
 from hub.domain.channels import Channel, Kind, parse_channel
 from hub.domain.events import Position
@@ -35,6 +36,10 @@ class Channels:
     def unsubscribe(self, subscriber: Subscriber, channel: str) -> None:
         """Stops following."""
         self._following.leave(subscriber, channel)
+
+    async def summary(self, channel: str) -> Reset:
+        """See ``Following.summary``."""
+        return await self._following.summary(channel)
 
     async def _permit(self, who: Principal, channel: Channel) -> None:
         match channel.kind:

@@ -5,12 +5,13 @@ What is overridden, and why:
 - ``handle_request``: the bare server takes requests without a transport or a version, lets a POST
   through whose packets it dropped, answers 405 by aiohttp where the protocol says 400, and takes
   every client for 127.0.0.1.
-- ``_handle_connect``: the sessions are ``EngineSocket``s; a ping interval below one second is
-  announced as it is, not as 0.
+- the handshake (``_open``): the sessions are ``EngineSocket``s; a ping interval below one second
+  is announced as it is, not as 0.
 - ``create_queue``: a session has an outbox instead.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -18,26 +19,34 @@ import engineio
 import msgspec
 from aiohttp import web
 from engineio import exceptions
-from engineio.async_drivers import aiohttp as driver
 
 from config.logs import get_logger
-from hub.gateways.sio import requests
+from hub.delivery.cork import Cork
+from hub.gateways import upgrade
+from hub.gateways.sio import binary, requests
+from hub.gateways.sio.heartbeats import Heartbeats
+from hub.gateways.sio.probe import Probe
 from hub.gateways.sio.requests import Refused
 from hub.gateways.sio.session import SEPARATOR, EngineSocket
-from hub.gateways.sio.transport import Binary, WebSocket
+from hub.gateways.websocket import WebSocket
 
+_DEPARTING: Final = 0.005  # seconds at a time for clients that left
 _LINGER: Final = 5.0  # seconds that a polling client has to fetch what was said last
 _TEXT: Final = {"Content-Type": "text/plain; charset=UTF-8"}
 _log = get_logger(__name__)
 
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
-    """The Engine.IO server. ``outbox_bytes``: the bound of each session's outbox."""
+    """The Engine.IO server. ``outbox_bytes``: the bound of each session's outbox. ``cork``: what
+    WebSockets write through. ``http_compression``: for polling and WebSocket alike."""
 
     ping_interval: float
     ping_timeout: float
 
-    def __init__(self, *, outbox_bytes: int = 1_048_576, **options: Any) -> None:
+    def __init__(
+        self, *, outbox_bytes: int = 1_048_576, cork: Cork | None = None, **options: Any
+    ) -> None:
+        options.setdefault("http_compression", False)
         options |= {
             "async_mode": "aiohttp",
             "async_handlers": False,  # else a client's packets overtake each other
@@ -45,8 +54,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         }
         super().__init__(**options)
         self.outbox_bytes = outbox_bytes
+        self.heartbeats = Heartbeats(self.ping_interval, self.ping_timeout)
         self.sockets: dict[str, EngineSocket] = {}
+        self._cork = cork or Cork()
         self._leaving: dict[str, EngineSocket] = {}
+        self._departed: deque[tuple[EngineSocket, str]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def attach(self, app: web.Application, engineio_path: str = "engine.io") -> None:
@@ -82,6 +94,22 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             asyncio.get_running_loop().call_later(_LINGER, self._left, socket)
         await self.handlers["disconnect"](socket.sid, reason)
 
+    def departed(self, socket: EngineSocket, reason: str) -> None:
+        """As ``ended``, soon: thousands that leave at once do not hold up those who stay."""
+        self._departed.append((socket, reason))
+        if len(self._departed) == 1:
+            self.spawn(self._see_off())
+
+    async def _see_off(self) -> None:
+        clock = asyncio.get_running_loop().time
+        pause = clock() + _DEPARTING
+        while self._departed:
+            await self.ended(*self._departed[0])
+            self._departed.popleft()
+            if clock() > pause:
+                await asyncio.sleep(0)
+                pause = clock() + _DEPARTING
+
     def _left(self, socket: EngineSocket) -> None:
         self._leaving.pop(socket.sid, None)
         socket.outbox.clear()
@@ -97,8 +125,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answers one HTTP request on the endpoint."""
-        environ = driver.translate_request(request)
-        environ["REMOTE_ADDR"] = request.remote or ""
+        environ = requests.environ(request)
         try:
             self._check_origin(environ)
             response = await self._answer(request, environ)
@@ -122,22 +149,20 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         sid = requests.check(request, self.transports)
         websocket = request.query["transport"] == "websocket"
         if sid is None:
-            return await self._handle_connect(environ, request.query["transport"])
+            return await self._open(request, environ)
         socket = self.sockets.get(sid)
         if socket is None:
             return await self._last_words(request, sid)
         if socket.upgraded or (websocket and not self.allow_upgrades):
             raise Refused(requests.BAD_REQUEST, "the session has no such transport")
         if websocket:
-            return await self._upgrade(request, socket)
+            return self._upgrade(request, socket)
         if request.method == "GET":
             return await self._polled(socket)
         return await self._posted(request, socket)
 
-    async def _handle_connect(
-        self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
-    ) -> web.StreamResponse:
-        del jsonp_index  # went with version 3 of the protocol
+    async def _open(self, request: web.Request, environ: dict[str, Any]) -> web.StreamResponse:
+        transport = request.query["transport"]
         sid = self.generate_id()
         socket = self.sockets[sid] = EngineSocket(self, sid)
         socket.push(b"0" + msgspec.json.encode(self._handshake(sid, transport)))
@@ -149,15 +174,17 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
                 del self.sockets[sid]
         if not accepted:
             raise Refused(requests.FORBIDDEN, "the application refused")
-        socket.schedule_ping()
         if transport == "polling":
+            self.heartbeats.start(socket)
             return await self._polled(socket)
         try:
-            ws = await self._accept(environ["aiohttp.request"])
-            await socket.serve(ws)
-        finally:
+            websocket = self._accept(request)
+        except Exception:
             await socket.close(abort=True, reason=self.reason.TRANSPORT_ERROR)
-        return ws.response
+            raise
+        self.heartbeats.start(socket)
+        socket.serve(websocket)
+        return upgrade.Switched()
 
     def _handshake(self, sid: str, transport: str) -> dict[str, Any]:
         return {
@@ -168,22 +195,22 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             "maxPayload": self.max_http_buffer_size,
         }
 
-    async def _upgrade(self, request: web.Request, socket: EngineSocket) -> web.StreamResponse:
+    def _upgrade(self, request: web.Request, socket: EngineSocket) -> web.StreamResponse:
         if socket.upgrading:
             raise Refused(requests.BAD_REQUEST, "the session is being upgraded")
-        socket.upgrading = True
-        try:
-            ws = await self._accept(request)
-            await socket.upgrade(ws)
-        finally:
-            socket.upgrading = False
-        return ws.response
+        Probe(socket, self._accept(request))
+        return upgrade.Switched()
 
-    async def _accept(self, request: web.Request) -> WebSocket:
+    def _accept(self, request: web.Request) -> WebSocket:
         try:
-            return await WebSocket.accept(request, self.max_http_buffer_size)
-        except web.HTTPBadRequest as error:
-            raise Refused(requests.BAD_REQUEST, error.text or "") from error
+            return upgrade.accept(
+                request,
+                max_message=self.max_http_buffer_size,
+                cork=self._cork,
+                compress=self.http_compression,
+            )
+        except upgrade.HandshakeError as error:
+            raise Refused(requests.BAD_REQUEST, str(error)) from error
 
     async def _polled(self, socket: EngineSocket) -> web.Response:
         try:
@@ -192,8 +219,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             raise Refused(requests.BAD_REQUEST, str(error)) from error
         if socket.closed and not socket.outbox:
             self._leaving.pop(socket.sid, None)
-        encoded = [p.as_text() if isinstance(p, Binary) else p for p in packets]
-        payload = SEPARATOR.join(encoded)
+        payload = SEPARATOR.join(map(binary.encode, packets))
         response = web.Response(body=payload, headers=_TEXT)
         if self.http_compression and len(payload) >= self.compression_threshold:
             response.enable_compression()

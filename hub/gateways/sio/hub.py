@@ -38,6 +38,7 @@ class HubNamespace:
     ) -> None:
         self._authenticator = authenticator
         self._channels = channels
+        self._summary = channels.summary
         self._commands = dict(commands)
 
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
@@ -45,7 +46,7 @@ class HubNamespace:
         given = parse(Auth, auth or {})
         principal = await self._authenticator.verify(given.token or _bearer(client.environ))
         wanted = _wanted(principal, given)
-        client.state = connection = Connection(client, principal)
+        client.state = connection = Connection(client, principal, self._summary)
         connection.channels = dict.fromkeys(wanted, 0)
         joins = [self._join(connection, name, since) for name, since in wanted.items()]
         results = await asyncio.gather(*joins, return_exceptions=True)

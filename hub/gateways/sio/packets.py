@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from socketio import packet
 
-from hub.gateways.sio.transport import Binary
+from hub.delivery.frames import Binary
 
 CONNECT: Final = packet.CONNECT
 DISCONNECT: Final = packet.DISCONNECT

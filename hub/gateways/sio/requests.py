@@ -57,6 +57,29 @@ def check(request: web.Request, transports: Collection[str]) -> str | None:
     return sid
 
 
+_HEADERS: Final = (
+    ("Host", "HTTP_HOST"),
+    ("Origin", "HTTP_ORIGIN"),
+    ("Authorization", "HTTP_AUTHORIZATION"),
+    ("X-Forwarded-Proto", "HTTP_X_FORWARDED_PROTO"),
+    ("X-Forwarded-Host", "HTTP_X_FORWARDED_HOST"),
+    ("Access-Control-Request-Headers", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
+)
+
+
+def environ(request: web.Request) -> dict[str, str]:
+    """What the libraries and the namespaces ask of a request, in WSGI's terms. It is kept as long
+    as the connection, so no more than that."""
+    headers = request.headers
+    found = {key: headers[name] for name, key in _HEADERS if name in headers}
+    return {
+        "REQUEST_METHOD": request.method,
+        "REMOTE_ADDR": request.remote or "",
+        "wsgi.url_scheme": request.url.scheme,
+        **found,
+    }
+
+
 async def body(request: web.Request, at_most: int) -> bytes:
     """The body, of at most that many bytes; raises ``Refused`` for a longer one."""
     if (request.content_length or 0) > at_most:

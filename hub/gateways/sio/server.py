@@ -39,6 +39,8 @@ _LIBRARY = logging.getLogger("socketio")
 class Client:
     """One Engine.IO session in one namespace: what a namespace talks to."""
 
+    __slots__ = ("_server", "namespace", "prefix", "sid", "socket", "state")
+
     def __init__(self, server: "SocketServer", socket: EngineSocket, namespace: str) -> None:
         self._server = server
         self.socket = socket

@@ -3,26 +3,29 @@
 What is overridden, and why:
 
 - ``send``, ``poll`` and the writer task → ``push`` and ``poll``: the bare socket has an unbounded
-  queue, a writer task and a ``wait_for`` per wake-up; here a packet goes straight to the transport,
+  queue, a writer task and a ``wait_for`` per wake-up; here a packet goes straight to the WebSocket,
   or into a byte-bounded outbox.
 - ``handle_get_request``, ``handle_post_request``, ``_websocket_handler`` → ``poll``, ``post``,
-  ``serve``, ``upgrade``: one reader, no task per packet, a client's order kept, the same direct
-  path after an upgrade, and a malformed packet ends the session whatever the transport.
-- the heartbeat: a timer instead of a task per ping.
+  ``serve``: no reading task, a client's order kept, the same direct path after an upgrade, and a
+  malformed packet ends the session whatever the transport.
+- the heartbeat: one timer for all sessions instead of a task per ping.
 - ``close``: what was said last still reaches a client that is between two polls.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
 from engineio import async_socket, exceptions
 from engineio.base_server import BaseServer
 
 from config.logs import get_logger
-from hub.delivery.outbox import Outbox
-from hub.gateways.sio.heartbeat import Heartbeat
-from hub.gateways.sio.transport import HIGH_WATER, Binary, FrameWriter, WebSocket
+from hub.delivery.frames import Binary
+from hub.delivery.outbox import Entry, Outbox
+from hub.gateways.sio import binary
+from hub.gateways.sio.heartbeats import Heartbeats
+from hub.gateways.websocket import HIGH_WATER, WebSocket
 
 SEPARATOR: Final = b"\x1e"
 """Between the packets of a payload (Engine.IO protocol 4, "HTTP long-polling")."""
@@ -30,8 +33,7 @@ SEPARATOR: Final = b"\x1e"
 _NOOP, _CLOSE, _PING = b"6", b"1", b"2"
 _POLL_PACKETS: Final = 16  # as many as python-socketio's client takes in one payload
 _POLL_BYTES: Final = 512 * 1024
-_DRAIN_FIRST, _DRAIN_LAST = 0.01, 0.2
-_UPGRADE_TIMEOUT: Final = 10.0  # seconds from a WebSocket's opening to the end of the upgrade
+_READ_AHEAD: Final = 16  # messages that wait for the one being handled, until reading pauses
 _FAREWELL: Final = 0.5  # seconds that a last packet has to get out before the line is cut
 _reason = BaseServer.reason
 _log = get_logger(__name__)
@@ -41,8 +43,7 @@ class Host(Protocol):
     """What a session needs of the server that it belongs to."""
 
     outbox_bytes: int
-    ping_interval: float
-    ping_timeout: float
+    heartbeats: Heartbeats
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs ``work`` in a task that the server owns."""
@@ -51,7 +52,23 @@ class Host(Protocol):
         """Handles a client's message; raises ``EngineIOError`` if it breaks the protocol."""
 
     async def ended(self, socket: "EngineSocket", reason: str) -> None:
-        """The session is over."""
+        """The session is over, and this returns when everything knows it."""
+
+    def departed(self, socket: "EngineSocket", reason: str) -> None:
+        """As ``ended``, later: among many that leave at once."""
+
+
+class Pressure(Protocol):
+    """Who decides what becomes of a session's events when its client reads too slowly."""
+
+    def overflowed(self, entry: Entry) -> None:
+        """``entry`` did not fit into the outbox."""
+
+    def relieved(self) -> None:
+        """The outbox is empty again."""
+
+    def too_large(self) -> None:
+        """The client sent a message above the limit; afterwards the session ends."""
 
 
 class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
@@ -59,67 +76,70 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     Order is kept throughout: a packet is written directly only when nothing waits in the outbox,
     and a client's packets are handled one after the other.
+
+    ``direct``: the WebSocket while its peer keeps up and takes plain frames. Whoever has encoded
+    frames may send them there; None means ``push``.
     """
 
     def __init__(self, server: Host, sid: str) -> None:
         super().__init__(server, sid)
         self.host = server
-        self.outbox: Outbox[bytes] = Outbox(server.outbox_bytes)
-        self.on_overflow: Callable[[], None] = self.abort
-        self.receiving = asyncio.Lock()  # held while a POST is read and handled
+        self.outbox = Outbox(server.outbox_bytes)
+        self.pressure: Pressure | None = None
+        self.direct: WebSocket | None = None
         self.connected: bool = True
         self.upgrading: bool = False
         self.upgraded: bool = False
         self.closed: bool = False
-        self._writer: FrameWriter | None = None
+        self.probed: bool = False
+        """Whether a WebSocket has answered: then it says what there is to say."""
+        self._websocket: WebSocket | None = None
+        self._blocked = False
         self._poll: asyncio.Future[None] | None = None
-        self._probed = False
-        self._heartbeat = Heartbeat(
-            server.ping_interval, server.ping_timeout, lambda: self.push(_PING), self._timed_out
-        )
-        self._drain: asyncio.TimerHandle | None = None
-        self._drain_delay = _DRAIN_FIRST
-        self._loop = asyncio.get_running_loop()
+        self._receiving: asyncio.Lock | None = None
+        self._waiting: deque[str | bytes] | None = None  # messages behind the one being handled
+        self._handling = False
 
-    def push(self, data: bytes) -> None:
-        """Sends an encoded packet now or queues it; never waits, never raises."""
+    # -- packets out ------------------------------------------------------------------------------
+
+    def push(self, entry: Entry) -> None:
+        """Sends a packet now or queues it; never waits, never raises."""
         if self.closed:
             return
-        writer = self._writer
-        if writer is not None and not self.outbox and writer.ready:
-            writer.write(data)
-        elif not self.outbox.offer(data):
-            self.on_overflow()
-        elif writer is not None:
-            self._drain_later()
+        websocket = self._websocket
+        if websocket is not None and not self._blocked and not self.outbox:
+            websocket.write(entry if isinstance(entry, bytes) else entry.encode())
+        elif self.outbox.offer(entry):
+            self.wake_poll()
+        elif self.pressure is not None:
+            self.pressure.overflowed(entry)
         else:
-            self._wake_poll()
-
-    def push_all(self, packets: list[bytes]) -> None:
-        """As ``push``, several packets in one write."""
-        writer = self._writer
-        if writer is not None and not self.outbox and writer.ready and not self.closed:
-            writer.write_all(packets)
-            return
-        for packet in packets:
-            self.push(packet)
+            self.abort()
 
     async def send(self, pkt: Any) -> None:
         """Sends one of python-engineio's own packets."""
         encoded = pkt.encode()
         self.push(Binary(encoded) if isinstance(encoded, bytes) else encoded.encode())
 
+    def ping(self) -> None:
+        """Sends a ping."""
+        self.push(_PING)
+
+    def timed_out(self) -> None:
+        """There was no pong in time."""
+        self.host.spawn(self.close(abort=True, reason=_reason.PING_TIMEOUT))
+
     # -- polling ----------------------------------------------------------------------------------
 
     async def poll(self) -> list[bytes]:
         """What a poll is answered with, as soon as there is something. Only one may wait."""
-        if self._probed:
-            return [_NOOP]  # what there is to say is said over the WebSocket
+        if self.probed:
+            return [_NOOP]
         if not self.outbox and not self.closed:
             if self._poll is not None:
                 await self.close(abort=True, reason=_reason.TRANSPORT_ERROR)
                 raise exceptions.EngineIOError("two polls at a time")
-            self._poll = self._loop.create_future()
+            self._poll = asyncio.get_running_loop().create_future()
             try:
                 await self._poll
             finally:
@@ -132,7 +152,15 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         while self.outbox and len(packets) < _POLL_PACKETS and size < _POLL_BYTES:
             packets += self.outbox.take(0)  # the one in front
             size += len(packets[-1])
+        self._relieve()
         return packets
+
+    @property
+    def receiving(self) -> asyncio.Lock:
+        """Held while a POST is read and handled."""
+        if self._receiving is None:
+            self._receiving = asyncio.Lock()
+        return self._receiving
 
     async def post(self, body: bytes) -> None:
         """Takes the packets of one POST in order; raises ``EngineIOError`` for a malformed one."""
@@ -144,103 +172,107 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
             except UnicodeDecodeError as error:
                 raise exceptions.EngineIOError("not UTF-8") from error
 
-    def _wake_poll(self) -> None:
+    def wake_poll(self) -> None:
+        """Answers a poll that waits, with whatever there is."""
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(None)
 
     # -- WebSocket --------------------------------------------------------------------------------
 
-    async def serve(self, ws: WebSocket) -> None:
-        """Runs the session over a WebSocket until either ends."""
+    def serve(self, websocket: WebSocket) -> None:
+        """Goes on over a WebSocket, as its owner."""
         self.upgraded = True
-        self._writer = ws.writer
+        self._websocket = websocket
         self._flush()
+        websocket.begin(self)
+
+    def blocked(self) -> None:
+        """The peer does not take what is written."""
+        self._blocked, self.direct = True, None
+
+    def writable(self) -> None:
+        """The peer has taken nearly everything."""
+        self._blocked = False
+        self._flush()
+
+    def _flush(self) -> None:
+        """Writes what waits, as far as the peer takes it."""
+        websocket = self._websocket
+        if websocket is None or self.closed:
+            return
+        while self.outbox and not self._blocked:
+            websocket.write_all(self.outbox.take(HIGH_WATER))
+        if not self._blocked:
+            self.direct = None if websocket.compresses else websocket
+            self._relieve()
+
+    def _relieve(self) -> None:
+        if self.pressure is not None and not self.outbox and not self.closed:
+            self.pressure.relieved()
+
+    def received(self, message: str | bytes) -> None:
+        """Takes a message of the peer, behind those that came before it."""
+        if not self._handling:
+            if message == "3":  # a pong, much the most frequent one
+                self.host.heartbeats.start(self)
+                return
+            self._handling = True
+            self.host.spawn(self._handle(message))
+            return
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(message)
+        if len(self._waiting) == _READ_AHEAD and self._websocket is not None:
+            self._websocket.pause_reading()
+
+    async def _handle(self, message: str | bytes) -> None:
+        """Handles messages until none waits."""
         try:
-            await self._read(ws)
+            async with self.receiving:  # what was posted before an upgrade is handled before
+                await self._receive(message)
+                while self._waiting and not self.closed:
+                    await self._receive(self._waiting.popleft())
+                    if len(self._waiting) == _READ_AHEAD - 1 and self._websocket is not None:
+                        self._websocket.resume_reading()
         except exceptions.EngineIOError as error:
             _log.info("engine.bad_packet", sid=self.sid, error=str(error))
             await self.close(reason=_reason.TRANSPORT_ERROR)
         finally:
-            await self.close(abort=True, reason=_reason.TRANSPORT_CLOSE)
+            self._handling, self._waiting, self._receiving = False, None, None
 
-    async def upgrade(self, ws: WebSocket) -> None:
-        """Moves the session from polling to a WebSocket; it goes on as it was if that fails.
+    def failed(self, code: int) -> None:
+        """The peer broke the WebSocket protocol."""
+        if code == 1009 and self.pressure is not None:
+            self.pressure.too_large()
+        self._stop()
+        self.host.departed(self, _reason.TRANSPORT_ERROR)
 
-        From the probe on, packets wait in the outbox and polls get NOOPs, so nothing can overtake
-        anything.
-        """
-        try:
-            async with asyncio.timeout(_UPGRADE_TIMEOUT):
-                agreed = await self._probe(ws)
-        except TimeoutError:
-            agreed = False
-        finally:
-            self.upgrading = self._probed = False
-        if self.closed and agreed:
-            ws.writer.write_all(self.outbox.take(self.outbox.limit))
-        if self.closed or not agreed:
-            ws.writer.finish()
-            return
-        await self.serve(ws)
-
-    async def _probe(self, ws: WebSocket) -> bool:
-        if await ws.receive() != "2probe":
-            return False
-        ws.writer.write(b"3probe")
-        self._probed = True
-        self._wake_poll()
-        if await ws.receive() != "5":
-            return False
-        async with self.receiving:  # what was posted before is handled before
-            return True
-
-    async def _read(self, ws: WebSocket) -> None:
-        while (data := await ws.receive()) is not None and not self.closed:
-            if isinstance(data, bytes):
-                await self.host.message(self.sid, data)
-            else:
-                await self._receive(data)
-
-    def _flush(self) -> None:
-        """Writes what waits, as far as the peer takes it; tries again later for the rest."""
-        self._drain = None
-        writer = self._writer
-        if writer is None or self.closed:
-            return
-        while self.outbox and writer.ready:
-            writer.write_all(self.outbox.take(HIGH_WATER))
-        if self.outbox:
-            self._drain_later()
-        else:
-            self._drain_delay = _DRAIN_FIRST
-
-    def _drain_later(self) -> None:
-        if self._drain is None:
-            self._drain = self._loop.call_later(self._drain_delay, self._flush)
-            self._drain_delay = min(2 * self._drain_delay, _DRAIN_LAST)
+    def lost(self) -> None:
+        """The connection is gone."""
+        if not self.closed:
+            self.outbox.clear()
+            self._stop()
+            self.host.departed(self, _reason.TRANSPORT_CLOSE)
 
     # -- packets in -------------------------------------------------------------------------------
 
-    async def _receive(self, data: str) -> None:
-        """Handles one text packet; the next one waits until it is done."""
+    async def _receive(self, data: str | bytes) -> None:
+        """Handles one packet; the next one waits until it is done."""
+        if isinstance(data, bytes):
+            await self.host.message(self.sid, data)
+            return
         kind, body = data[:1], data[1:]
         if kind == "4":
             await self.host.message(self.sid, body)
         elif kind == "3":
-            self._heartbeat.start()
+            if not self.closed:
+                self.host.heartbeats.start(self)
         elif kind == "1":
             await self.close(abort=True, reason=_reason.CLIENT_DISCONNECT)
         elif kind == "b":
-            await self.host.message(self.sid, Binary.from_text(body))
+            await self.host.message(self.sid, binary.decode(body))
         else:
             raise exceptions.UnknownPacketError(f"packet {data[:16]!r}")
-
-    def schedule_ping(self) -> None:
-        """Starts the heartbeat."""
-        self._heartbeat.start()
-
-    def _timed_out(self) -> None:
-        self.host.spawn(self.close(abort=True, reason=_reason.PING_TIMEOUT))
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -256,16 +288,16 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         if self.closed:
             return
         reason = reason or _reason.SERVER_DISCONNECT
-        writer = self._writer
+        websocket = self._websocket
         if abort:
             self.outbox.clear()
-        if writer is not None:
-            writer.write_all(self.outbox.take(self.outbox.limit))
+        if websocket is not None:
+            websocket.write_all(self.outbox.take(self.outbox.limit))
             self.outbox.clear()
             if reason == _reason.PING_TIMEOUT:
-                writer.abort()  # nobody is there to take a close frame
+                websocket.abort()  # nobody is there to take a close frame
             else:
-                writer.finish()
+                websocket.close()
         elif reason != _reason.CLIENT_DISCONNECT and (self._poll is not None or not abort):
             self.outbox.offer(_CLOSE)
         self._stop()
@@ -276,22 +308,20 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         if it still gets through, and cuts the line."""
         if self.closed:
             return
-        writer = self._writer
+        websocket = self._websocket
         self.outbox.clear()
-        if writer is None:
+        if websocket is None:
             self.outbox.offer(last or _CLOSE)
         elif last is None:
-            writer.abort()
+            websocket.abort()
         else:
-            writer.write(last)
-            self._loop.call_later(_FAREWELL, writer.abort)
+            websocket.write(last)
+            asyncio.get_running_loop().call_later(_FAREWELL, websocket.abort)
         self._stop()
-        self.host.spawn(self.host.ended(self, _reason.TRANSPORT_ERROR))
+        self.host.departed(self, _reason.TRANSPORT_ERROR)
 
     def _stop(self) -> None:
         self.closed = True
-        self._writer = None
-        self._heartbeat.stop()
-        if self._drain is not None:
-            self._drain.cancel()
-        self._wake_poll()
+        self._websocket = self.direct = None
+        self.host.heartbeats.stop(self)
+        self.wake_poll()

@@ -9,7 +9,7 @@ from hub.delivery.outbox import Outbox
 
 
 def test_it_takes_up_to_its_limit_and_says_no_beyond() -> None:
-    outbox = Outbox[bytes](10)
+    outbox = Outbox(10)
     assert not outbox
     assert outbox.offer(b"1234")
     assert outbox.offer(b"567890")
@@ -21,7 +21,7 @@ def test_it_takes_up_to_its_limit_and_says_no_beyond() -> None:
 
 
 def test_a_packet_alone_always_fits_but_nothing_beside_it() -> None:
-    outbox = Outbox[bytes](3)
+    outbox = Outbox(3)
     assert outbox.offer(b"12345")
     assert not outbox.offer(b"")
     assert outbox.take(1) == [b"12345"]
@@ -29,7 +29,7 @@ def test_a_packet_alone_always_fits_but_nothing_beside_it() -> None:
 
 
 def test_taking_stops_before_the_packet_that_is_too_much() -> None:
-    outbox = Outbox[bytes](100)
+    outbox = Outbox(100)
     for packet in (b"aa", b"bb", b"cc"):
         outbox.offer(packet)
     assert outbox.take(5) == [b"aa", b"bb"]
@@ -39,7 +39,7 @@ def test_taking_stops_before_the_packet_that_is_too_much() -> None:
 
 
 def test_clearing_makes_room() -> None:
-    outbox = Outbox[bytes](4)
+    outbox = Outbox(4)
     outbox.offer(b"1234")
     outbox.clear()
     assert not outbox
@@ -52,7 +52,7 @@ packets = st.binary(max_size=12)
 
 @given(st.integers(1, 30), st.lists(packets | st.integers(0, 40)))
 def test_it_is_a_bounded_queue(limit: int, steps: list[bytes | int]) -> None:
-    outbox, queue = Outbox[bytes](limit), deque[bytes]()
+    outbox, queue = Outbox(limit), deque[bytes]()
     for step in steps:
         if isinstance(step, int):
             taken = outbox.take(step)
@@ -69,7 +69,7 @@ def test_it_is_a_bounded_queue(limit: int, steps: list[bytes | int]) -> None:
 
 
 def test_a_backlog_fits_and_does_not_use_up_the_room_of_what_comes_after() -> None:
-    outbox: Outbox[bytes] = Outbox(10)
+    outbox: Outbox = Outbox(10)
     with outbox.backlog():
         assert all(outbox.offer(b"x" * 8) for _ in range(5))
     assert outbox.offer(b"y" * 10)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.delivery.frames import Binary
 from hub.gateways.sio import packets
 from hub.gateways.sio.packets import BadPacket, Packet
-from hub.gateways.sio.transport import Binary
 
 LEAVES = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.binary()
 VALUES = st.recursive(

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from hub.gateways.sio import engine, session
+from hub.delivery.outbox import Entry
+from hub.gateways.sio import engine, probe
 from hub.gateways.sio.session import EngineSocket
 from tests.conformance.raw import Endpoint, Socket
 from tests.hub.gateways.sio.subjects import Ours, Running, running
@@ -92,7 +93,7 @@ class TestLastWords:
 
     async def test_reach_a_polling_client_that_was_too_slow(self, run: Running) -> None:
         sid, socket = await polling_client(run)
-        socket.on_overflow = lambda: socket.abort(b'42["closing","SLOW_CONSUMER"]')
+        socket.pressure = _Abort(socket)
         for _ in range(20):
             socket.push(b"4" + b"x" * 65_536)
         assert socket.outbox.bytes < 100
@@ -101,11 +102,27 @@ class TestLastWords:
         assert run.subject.application.disconnects == 1
 
 
+class _Abort:
+    """What the hub does with a client for which nothing can give way."""
+
+    def __init__(self, socket: EngineSocket) -> None:
+        self._socket = socket
+
+    def overflowed(self, entry: Entry) -> None:
+        self._socket.abort(b'42["closing","SLOW_CONSUMER"]')
+
+    def relieved(self) -> None:
+        """Nothing to do."""
+
+    def too_large(self) -> None:
+        """Nothing to say."""
+
+
 class TestUpgrade:
     async def test_that_is_never_finished(
         self, run: Running, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(session, "_UPGRADE_TIMEOUT", 0.05)
+        monkeypatch.setattr(probe, "_TIMEOUT", 0.05)
         sid, socket = await polling_client(run)
         client = await run.endpoint.dial(sid)
         await client.send("2probe")
@@ -163,7 +180,7 @@ async def upgrade_as_browsers_do(found: Endpoint, sid: str, got: list[str]) -> S
 
 async def test_a_stalled_client_that_returns_gets_everything_in_order(run: Running) -> None:
     client, socket = await websocket_client(run)
-    assert socket._writer is not None
+    assert socket.direct is not None
     transport = client._ws._response.connection.transport  # type: ignore[union-attr]
     transport.pause_reading()  # type: ignore[union-attr]
     total = 0

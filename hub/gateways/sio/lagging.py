@@ -1,0 +1,106 @@
+"""Job channels whose queued events gave way because the client reads too slowly."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Final, Protocol
+
+from config.logs import get_logger
+from hub.delivery.message import Message, Reset
+from hub.domain import codes
+
+Summary = Callable[[str], Awaitable[Reset]]
+"""Where a channel's log ends, with the job's snapshot. Raises ``HubError`` UNAVAILABLE."""
+
+_KEPT_AT_MOST: Final = 1000
+_RETRY: Final = 1.0
+_PREFIX: Final = "job:"
+_log = get_logger(__name__)
+
+
+def gives_way(channel: str) -> bool:
+    """Whether a snapshot replaces the channel's events; those of users, topics and all never give
+    way (contract section 4)."""
+    return channel.startswith(_PREFIX)
+
+
+class Target(Protocol):
+    """The connection that lags."""
+
+    @property
+    def reading(self) -> bool:
+        """Whether its client has taken everything that was queued."""
+
+    def reset(self, notice: Reset) -> None:
+        """Sends the notice; its channel does not lag any more then."""
+
+    def deliver(self, messages: Sequence[Message]) -> None:
+        """Sends events."""
+
+
+class Lagging:
+    """What a client has lost of each job channel is nothing that the job's snapshot does not tell.
+    As soon as the client has read what else was queued, it gets one ``reset`` with the snapshot for
+    each channel, and then what came after that.
+
+    Live events are kept while the snapshot is being read, and dropped before that.
+    """
+
+    __slots__ = ("_busy", "_channels", "_summary", "_target")
+
+    def __init__(self, target: Target, summary: Summary) -> None:
+        self._target = target
+        self._summary = summary
+        self._channels: dict[str, list[Message] | None] = {}  # → what is kept
+        self._busy = False
+
+    def __bool__(self) -> bool:
+        return bool(self._channels)
+
+    def __contains__(self, channel: object) -> bool:
+        return channel in self._channels
+
+    def add(self, channels: Collection[str]) -> None:
+        """Notes that events of these channels were dropped."""
+        self._channels.update(dict.fromkeys(channels))
+
+    def forget(self, channel: str) -> None:
+        """The channel does not lag any more, or is not followed."""
+        self._channels.pop(channel, None)
+
+    def keep(self, messages: Sequence[Message]) -> bool:
+        """Takes the next events of a channel if that lags."""
+        channel = messages[0].channel
+        if channel not in self._channels:
+            return False
+        kept = self._channels[channel]
+        if kept is not None and len(kept) < _KEPT_AT_MOST:
+            kept.extend(messages)
+        else:
+            self._channels[channel] = None
+        return True
+
+    async def catch_up(self) -> None:
+        """Sends what is due, as long as the client reads; harmless while it is doing so already."""
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._channels and self._target.reading:
+                await self._summarise(next(iter(self._channels)))
+        finally:
+            self._busy = False
+
+    async def _summarise(self, channel: str) -> None:
+        self._channels[channel] = []
+        try:
+            notice = await self._summary(channel)
+        except codes.HubError as error:
+            _log.warning("lagging.retry", channel=channel, error=error.code.name)
+            await asyncio.sleep(_RETRY)
+            return
+        kept = self._channels.get(channel)
+        if kept is None:  # it is not followed any more, or more came than is kept
+            return
+        self._target.reset(notice)
+        if rest := [message for message in kept if message.offset > notice.offset]:
+            self._target.deliver(rest)

@@ -1,0 +1,95 @@
+"""The WebSocket handshake (RFC 6455, section 4.2), and taking the connection from aiohttp."""
+
+import base64
+import binascii
+import hashlib
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http import WS_KEY, ws_ext_parse
+
+from hub.delivery.cork import Cork
+from hub.delivery.frames import Deflater
+from hub.gateways.websocket import WebSocket
+
+_NARROWEST, _WIDEST = 9, 15  # bits; zlib has no window of 8
+
+
+class HandshakeError(ValueError):
+    """The request is no WebSocket handshake; the message says why."""
+
+
+class Switched(web.StreamResponse):
+    """What a handler returns when its connection is not HTTP any more: nothing to be sent."""
+
+    def __init__(self) -> None:
+        super().__init__(status=101)
+
+    @property
+    def prepared(self) -> bool:
+        """Always: the handshake was the answer."""
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Nothing."""
+
+    async def write_eof(self, data: Any = b"") -> None:
+        """Nothing."""
+
+
+def accept(
+    request: web.Request, *, max_message: int, cork: Cork | None = None, compress: bool = False
+) -> WebSocket:
+    """Answers the handshake and takes the connection; ``begin`` it and return a ``Switched``.
+
+    ``max_message``: bytes; a longer message ends the connection with 1009. ``compress``: use
+    permessage-deflate with clients that offer it. Raises ``HandshakeError`` with nothing sent, or
+    ``ConnectionResetError``.
+    """
+    key = _key(request)
+    deflater, extension = _negotiate(request) if compress else (None, "")
+    protocol, transport = request.protocol, request.transport
+    if transport is None:
+        raise ConnectionResetError
+    accepted = base64.b64encode(hashlib.sha1(key + WS_KEY, usedforsecurity=False).digest())
+    transport.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: %b\r\n%b\r\n" % (accepted, extension.encode())
+    )
+    websocket = WebSocket(
+        transport, max_message, cork=cork, deflater=deflater, early=protocol._message_tail
+    )
+    protocol.transport = None  # aiohttp is not to close it
+    protocol.connection_lost(None)  # and forgets the connection
+    transport.set_protocol(websocket)
+    return websocket
+
+
+def _key(request: web.Request) -> bytes:
+    """The client's key, of a request that is a handshake; raises ``HandshakeError``."""
+    headers = request.headers
+    upgrades = headers.get("Upgrade", "").strip().lower() == "websocket"
+    options = {each.strip().lower() for each in headers.get("Connection", "").split(",")}
+    if request.method != "GET" or not upgrades or "upgrade" not in options:
+        raise HandshakeError("no WebSocket handshake")
+    if headers.get("Sec-WebSocket-Version") != "13":
+        raise HandshakeError("the version of WebSocket is not 13")
+    key = headers.get("Sec-WebSocket-Key", "")
+    try:
+        valid = len(base64.b64decode(key, validate=True)) == 16
+    except binascii.Error:
+        valid = False
+    if not valid:
+        raise HandshakeError("bad Sec-WebSocket-Key")
+    return key.encode()
+
+
+def _negotiate(request: web.Request) -> tuple[Deflater | None, str]:
+    """What compresses for this client, and the header that tells it so."""
+    offered = ", ".join(request.headers.getall("Sec-WebSocket-Extensions", ()))
+    window_bits, _ = ws_ext_parse(offered or None, isserver=True)
+    if window_bits < _NARROWEST:
+        return None, ""
+    width = "" if window_bits == _WIDEST else f"; server_max_window_bits={window_bits}"
+    chosen = f"permessage-deflate; server_no_context_takeover{width}"
+    return Deflater(window_bits), f"Sec-WebSocket-Extensions: {chosen}\r\n"

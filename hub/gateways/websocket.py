@@ -1,0 +1,220 @@
+"""An open WebSocket: messages in by callback, frames out by one system call.
+
+aiohttp does HTTP and, until the handshake is answered, owns the connection. Then this protocol
+takes its place at the transport (``upgrade.accept``): a connection that only listens has no task,
+no request and no parser of HTTP any more, only this object.
+"""
+
+import asyncio
+import os
+from typing import Any, Final, Protocol
+
+from aiohttp.http import WebSocketError, WebSocketReader, WSCloseCode, WSMsgType
+
+# The queue that aiohttp's (compiled) reader fills; not exported, but the reader takes no other.
+from aiohttp._websocket.reader import WebSocketDataQueue  # isort: skip
+
+from config.logs import get_logger
+from hub.delivery.cork import Cork
+from hub.delivery.frames import CLOSE, PONG, Deflater, frame, header
+
+HIGH_WATER: Final = 64 * 1024
+"""Bytes in the transport's own buffer above which nothing more is written to it."""
+
+_LAST_WORDS: Final = 5.0  # seconds that a peer has to take what was written before the close
+_log = get_logger(__name__)
+
+
+class Owner(Protocol):
+    """Who a WebSocket belongs to. The methods must neither block nor raise."""
+
+    def received(self, message: str | bytes) -> None:
+        """The peer sent a message."""
+
+    def blocked(self) -> None:
+        """The peer does not take what is written; ``write`` no more than necessary."""
+
+    def writable(self) -> None:
+        """After ``blocked``: the peer has taken nearly everything."""
+
+    def failed(self, code: int) -> None:
+        """The peer broke the protocol; once this returns, the line is closed with ``code``."""
+
+    def lost(self) -> None:
+        """The connection is gone, whoever ended it. The last call."""
+
+
+class WebSocket(asyncio.Protocol):
+    """A WebSocket after its handshake; says and hears nothing before ``begin``.
+
+    While the peer keeps up, a frame goes to the operating system right away: the transport would
+    queue it for the end of the loop's turn, which costs as much as sending it. What the system does
+    not take goes to the transport, and so does everything that comes while that has something left;
+    that keeps the order.
+    """
+
+    __slots__ = (
+        "_closing", "_cork", "_deflater", "_descriptor", "_direct", "_early", "_owner", "_plain",
+        "_reader", "_transport",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        transport: Any,
+        max_message: int,
+        *,
+        cork: Cork | None = None,
+        deflater: Deflater | None = None,
+        early: bytes = b"",
+    ) -> None:
+        self._transport = transport
+        self._cork = cork or Cork()
+        self._deflater = deflater
+        self._early = early  # what came right behind the handshake
+        self._owner: Owner | None = None
+        self._reader = WebSocketReader(
+            _Received(self),
+            max_message + 1,  # aiohttp's limit is the first size that it refuses
+            compress=deflater is not None,
+            decode_text=True,
+        )
+        self._plain = transport.get_extra_info("sslcontext") is None
+        self._descriptor = transport.get_extra_info("socket").fileno() if self._plain else -1
+        self._direct = False  # the answer to the handshake may still be in the transport
+        self._closing = False
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+
+    def begin(self, owner: Owner) -> None:
+        """Hands over to ``owner`` what comes from now on; again to hand it to another one."""
+        self._owner = owner
+        early, self._early = self._early, b""
+        if early:
+            self._reader.feed_data(early)
+
+    # -- out --------------------------------------------------------------------------------------
+
+    @property
+    def compresses(self) -> bool:
+        """Whether frames differ from ``frames.frame``; then only ``write`` may be used."""
+        return self._deflater is not None
+
+    def write(self, message: bytes) -> None:
+        """Sends one message."""
+        self.send(frame(message) if self._deflater is None else self._deflater.frame(message))
+
+    def write_all(self, messages: list[bytes]) -> None:
+        """Sends several messages in one write."""
+        make = frame if self._deflater is None else self._deflater.frame
+        if messages:
+            self.send(b"".join(map(make, messages)))
+
+    def send(self, data: bytes) -> None:
+        """Sends whole frames; never waits, never raises. Dropped once the line is closing."""
+        if self._cork.closed:
+            self._cork.hold(self, data)
+        elif self._direct:
+            try:
+                sent = os.write(self._descriptor, data)
+            except OSError:  # full, or gone: the transport waits, or finds out
+                sent = 0
+            if sent < len(data):
+                self._direct = False
+                self._transport.write(data[sent:])
+        elif not self._closing:
+            self._send_behind(data)
+
+    def _send_behind(self, data: bytes) -> None:
+        """Writes behind what the transport still has; directly again once it has nothing."""
+        if self._plain and not self._transport.get_write_buffer_size():
+            self._direct = True
+            self.send(data)
+        else:
+            self._transport.write(data)
+
+    def close(self, code: int = 1000) -> None:
+        """Sends a close frame after what was written, and closes; a peer that does not take it is
+        cut off, so that nothing stays in memory for it."""
+        if self._closing:
+            return
+        self._direct, self._closing = False, True
+        self._transport.write(self._cork.take(self) + header(2, CLOSE) + code.to_bytes(2, "big"))
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_LAST_WORDS, self._transport.abort)
+
+    def abort(self) -> None:
+        """Closes at once and drops what was not sent."""
+        self._direct, self._closing = False, True
+        self._transport.abort()
+
+    # -- in ---------------------------------------------------------------------------------------
+
+    def pause_reading(self) -> None:
+        """Reads nothing more until ``resume_reading``; what was read is still handed over."""
+        if not self._closing:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Reads again."""
+        if not self._closing:
+            self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """From the transport."""
+        self._reader.feed_data(data)
+
+    def received(self, kind: int, data: Any) -> None:
+        """One message or control frame, from the reader."""
+        if self._closing:
+            return
+        if kind in (WSMsgType.TEXT, WSMsgType.BINARY):
+            if self._owner is not None:
+                self._owner.received(data)
+        elif kind == WSMsgType.PING and self._direct:  # a peer that does not read needs no answer
+            self.send(header(len(data), PONG) + data)
+        elif kind == WSMsgType.CLOSE:
+            self.close()
+
+    def broken(self, error: BaseException) -> None:
+        """The peer sent something that is no WebSocket frame, or too large a message."""
+        code = error.code if isinstance(error, WebSocketError) else WSCloseCode.PROTOCOL_ERROR
+        _log.info("websocket.broken", error=str(error), code=int(code))
+        if self._closing:
+            return
+        if self._owner is not None:
+            self._owner.failed(int(code))
+        self.close(int(code))
+
+    # -- from the transport -----------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        """Its buffer is above ``HIGH_WATER``."""
+        if self._owner is not None:
+            self._owner.blocked()
+
+    def resume_writing(self) -> None:
+        """Its buffer is nearly empty."""
+        if self._owner is not None:
+            self._owner.writable()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The descriptor is closed after this returns, and may be another connection's then."""
+        self._direct, self._closing = False, True
+        if self._owner is not None:
+            self._owner.lost()
+
+
+class _Received(WebSocketDataQueue):
+    """Where aiohttp's reader puts what it has read: nothing is queued here."""
+
+    __slots__ = ("_websocket",)
+
+    def __init__(self, websocket: WebSocket) -> None:
+        super().__init__(websocket, 1, loop=None)  # type: ignore[arg-type]
+        self._websocket = websocket
+
+    def feed_data(self, data: Any, size: int) -> None:
+        self._websocket.received(data[0], data[1])
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        self._websocket.broken(exc)
