@@ -61,7 +61,7 @@ class Rate:
 def mask_url(url: str) -> str:
     """``url`` with its password (and any ``password=`` parameter) replaced by ``***``."""
     url = re.sub(r"(?<=://)(.*)@", _mask_credentials, url)  # also where it holds / ? # unescaped
-    return re.sub(r"(?i)([?&](?:password|token|secret)=)[^&#]*", r"\1***", url)
+    return re.sub(r"(?i)([?&](?:\w*password|token|secret)=)[^&#]*", r"\1***", url)
 
 
 def _mask_credentials(match: re.Match[str]) -> str:
@@ -74,7 +74,10 @@ def redis_url(value: object) -> object:
     if value is None:
         return None
     schemes = ("redis", "rediss", "redis+sentinel", "redis+cluster")
-    return _service_url(value, schemes, "redis://127.0.0.1:6379/0")
+    url = _service_url(value, schemes, "redis://127.0.0.1:6379/0")
+    if url.lower().startswith("redis+sentinel:") and not re.match(r"[^:]+://[^/]+/[^/?#]", url):
+        raise ValueError("needs the service's name: redis+sentinel://host:26379/service")
+    return url
 
 
 def mongo_url(value: object) -> object:

@@ -18,14 +18,12 @@ from collections.abc import Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Final, Self
 
-import redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from hub.broker.connect import open_redis
 from hub.broker.journal import Journal, journal_entry
 from hub.broker.keys import Keys
+from hub.broker.sync import open_sync_redis
 from hub.domain.publications import AnyPublication
 from workers.errors import RedisUnavailable
 from workers.messages import JobMessages, Messages
@@ -98,12 +96,7 @@ class SyncPublisher(Messages[str]):
     """As ``Publisher``, for code without asyncio; safe to share between threads."""
 
     def __init__(self, url: str, *, partitions: int = 16, retry_for: float = RETRY_FOR) -> None:
-        self._redis = redis.Redis.from_url(
-            url,
-            socket_timeout=_SOCKET_TIMEOUT,
-            socket_connect_timeout=_SOCKET_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = open_sync_redis(url, timeout=_SOCKET_TIMEOUT)
         self._keys = Keys(partitions)
         self._retry_for = retry_for
 

@@ -5,11 +5,12 @@ vanish at any time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from redis.asyncio import Redis
 
+from hub.broker.cluster import ClusterRedis
 from hub.broker.connect import command
 from hub.broker.keys import Keys
 from hub.broker.scripts import Call, Script
@@ -24,8 +25,7 @@ TTL: Final = 3600
 _PUBLISH: Final = Script("publish")
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Consecutive events of one channel; the first has the offset ``first``."""
 
     channel: str
@@ -47,17 +47,15 @@ class HotLog:
         self._keys = keys
 
     async def publish(self, batches: Sequence[Batch]) -> None:
-        """Appends and makes live, all channels in one round trip; what the hot log has already is
-        skipped, so a repeat is harmless. Raises ``redis.RedisError``."""
-        calls = [
-            Call(
-                [self._keys.log(batch.channel), self._keys.live(batch.channel)],
-                [batch.epoch, batch.first, KEPT, TTL, *batch.envelopes],
-            )
-            for batch in batches
-        ]
-        if calls:
-            await _PUBLISH.run_many(self._redis, calls)
+        """Appends and makes live, all channels in one round trip (to each server); what the hot
+        log has already is skipped, so a repeat is harmless. Raises ``redis.RedisError``."""
+        if batches:
+            await _PUBLISH.run_many(self._redis, [self._call(batch) for batch in batches])
+
+    def _call(self, batch: Batch) -> Call:
+        keys = [self._keys.log(batch.channel), self._keys.live(batch.channel)]
+        told = "cluster" if isinstance(self._redis, ClusterRedis) else "server"
+        return Call(keys, [batch.epoch, batch.first, KEPT, TTL, told, *batch.envelopes])
 
     async def after(self, channel: str, position: Position, limit: int) -> list[Encoded] | None:
         """Up to ``limit`` events that follow ``position``; None when the hot log does not reach
@@ -74,8 +72,32 @@ class HotLog:
         return events or None
 
 
+def merged(batches: Sequence[Batch]) -> Sequence[Batch]:
+    """The same events in fewer batches: those of a channel that follow one another are one.
+
+    The order within a channel stays; between channels it is that of their first batches.
+    """
+    if len({batch.channel for batch in batches}) == len(batches):
+        return batches
+    runs: list[list[Batch]] = []
+    latest: dict[str, list[Batch]] = {}
+    for batch in batches:
+        run = latest.get(batch.channel)
+        if run is None or run[-1].epoch != batch.epoch or run[-1].last + 1 != batch.first:
+            run = latest[batch.channel] = []
+            runs.append(run)
+        run.append(batch)
+    return [_joined(run) for run in runs]
+
+
+def _joined(run: Sequence[Batch]) -> Batch:
+    head = run[0]
+    envelopes = [envelope for batch in run for envelope in batch.envelopes]
+    return Batch(head.channel, head.epoch, head.first, envelopes)
+
+
 def parse_live(channel: str, payload: bytes) -> Batch:
     """The batch that ``publish.lua`` put on a live channel."""
-    head, _, body = payload.partition(b"\n")
+    head, *envelopes = payload.split(b"\n")
     epoch, _, first = head.partition(b" ")
-    return Batch(channel, epoch.decode(), int(first), body.split(b"\n"))
+    return Batch(channel, epoch.decode(), int(first), envelopes)

@@ -39,6 +39,10 @@ class Keys:
         """What a caller was answered for an idempotency key."""
         return f"hub:receipt:{caller}:{key}"
 
+    def session(self, pid: str, leg: str) -> str:
+        """Where one connection's leg of a recoverable session is saved."""
+        return f"hub:{self.tag(self.partition(pid))}:session:{pid}:{leg}"
+
     def log(self, channel: str) -> str:
         """Stream with the newest events of a channel; entry ``17-0`` is offset 17."""
         return f"hub:{self.tag(self.partition(channel))}:log:{channel}"
@@ -47,6 +51,10 @@ class Keys:
         """Pub/sub channel that carries a channel's events to the nodes that follow it."""
         return f"hub:{self.tag(self.partition(channel))}:live:{channel}"
 
+    def probe(self, partition: int, link: str) -> str:
+        """Pub/sub channel by which one live connection proves to itself that it hears."""
+        return f"hub:{self.tag(partition)}:probe:{link}"
+
     def partition(self, channel: str) -> int:
-        """The partition a channel belongs to."""
+        """The partition a channel or a session belongs to."""
         return partition_of(channel, self.partitions)

@@ -20,9 +20,17 @@ class Leases:
         self._ttl_ms = int(ttl * 1000)
 
     async def take(self, keys: list[str]) -> list[bool]:
-        """Takes or renews each, in one round trip; says of each whether ``holder`` has it."""
+        """Takes or renews each, in one round trip (to each server); says of each whether
+        ``holder`` has it. One whose server does not answer is not held. Raises ``redis.RedisError``
+        when none of them answers."""
+        if not keys:
+            return []
         calls = [Call([key], [self._holder, self._ttl_ms]) for key in keys]
-        return [bool(held) for held in await _LEASE.run_many(self._redis, calls)] if calls else []
+        answers = await _LEASE.run_many(self._redis, calls, raise_on_error=False)
+        errors = [answer for answer in answers if isinstance(answer, Exception)]
+        if len(errors) == len(keys):
+            raise errors[0]
+        return [answer == 1 for answer in answers]
 
     async def release(self, keys: list[str]) -> None:
         """Gives back those that are still ``holder``'s."""

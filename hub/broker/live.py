@@ -1,33 +1,40 @@
-"""Hearing live events: one Redis connection per node, subscribed only to channels that somebody
-on this node follows."""
+"""Hearing live events: a Redis connection per node (per primary of a cluster), subscribed only to
+channels that somebody on this node follows."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Collection
-from typing import Any, Final
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
 from config.logs import get_logger
-from hub.broker.connect import COMMAND_TIMEOUT, cancellations, honour_cancellation
-from hub.broker.hotlog import Batch, parse_live
+from hub.broker.connect import COMMAND_TIMEOUT, honour_cancellation, open_redis
+from hub.broker.hotlog import Batch
 from hub.broker.keys import Keys
-
-PING_INTERVAL: Final = 1.0
-"""Seconds between pings; a connection that answered none for two intervals is taken for dead."""
+from hub.broker.link import Link, Listener
+from hub.broker.servers import Server, servers_of
 
 _RETRY_FIRST, _RETRY_LAST = 0.05, 0.5
+_LOSSES = (RedisError, OSError, TimeoutError)
 _log = get_logger(__name__)
+
+Turn = Callable[[], AbstractContextManager[None]]
 
 
 class LiveChannels:
     """The node's live subscriptions.
 
-    Promises: once ``follow`` returned, every batch published from then on reaches ``on_batch``, in
-    the order of publishing, unless the connection breaks. When it breaks it is made again by
-    itself, all channels are subscribed again, and only then ``on_restored`` is called: whatever
-    was published in between must be read from the log.
+    Promises: once ``follow`` returned, every batch published from then on reaches ``on_batch``,
+    each channel's in the order of publishing, unless the connection breaks. When it breaks it is
+    made again by itself, all channels are subscribed again, and only then ``on_restored`` is
+    called: whatever was published in between must be read from the log.
+
+    What one read of the socket brought is handed over in one go: batches of a channel that follow
+    one another as one batch, and several batches inside ``turn()``, where the node may hold its
+    writes back to the end. ``on_batch`` must not wait; long series are handed over in slices of
+    milliseconds, between which others get their turn.
     """
 
     def __init__(
@@ -36,23 +43,19 @@ class LiveChannels:
         keys: Keys,
         on_batch: Callable[[Batch], None],
         on_restored: Callable[[], None],
+        turn: Turn = nullcontext,
     ) -> None:
-        self._pool = redis.asyncio.ConnectionPool.from_url(
-            url,
-            protocol=2,  # plain replies: nothing is hidden in push handlers
-            socket_timeout=COMMAND_TIMEOUT,
-            socket_connect_timeout=COMMAND_TIMEOUT,
-        )
+        self._redis = open_redis(url)
+        self._servers = servers_of(self._redis, keys)
         self._keys = keys
-        self._on_batch = on_batch
         self._on_restored = on_restored
-        self._wanted: dict[str, str] = {}  # Redis name → channel
-        self._confirmed: set[str] = set()
-        self._unanswered: Counter[str] = Counter()  # SUBSCRIBEs sent and not confirmed yet
-        self._waiting: dict[str, asyncio.Future[None]] = {}
-        self._changed = asyncio.Event()
+        self._wanted: dict[bytes, str] = {}  # Redis name → channel
+        self._waiting: dict[bytes, asyncio.Future[None]] = {}
+        self._listener = Listener(self._wanted, on_batch, self._confirmed, turn)
+        self._hearing: dict[Server, _Hearing] = {}
+        self._links: dict[int, Link] = {}  # by partition
+        self._heard: set[int] = set()  # partitions that were heard at any time
         self._up = asyncio.Event()
-        self.received = 0
 
     @property
     def connected(self) -> bool:
@@ -71,110 +74,129 @@ class LiveChannels:
     async def follow(self, channel: str) -> None:
         """Subscribes; returns once Redis confirmed. Raises TimeoutError after 2 s, or
         ConnectionError when ``unfollow`` came in between."""
-        name = self._keys.live(channel)
+        name = self._name(channel)
         self._wanted[name] = channel
-        if name in self._confirmed:
+        link = self._links.get(self._keys.partition(channel))
+        if link is not None and name in link.confirmed:
             return
         waiting = self._waiting.get(name)
         if waiting is None:
             waiting = self._waiting[name] = asyncio.get_running_loop().create_future()
-            self._changed.set()
+            self._change(channel, name)
         async with asyncio.timeout(2 * COMMAND_TIMEOUT):
             await asyncio.shield(waiting)
 
     def unfollow(self, channel: str) -> None:
         """Stops hearing the channel; batches already on their way may still arrive."""
-        name = self._keys.live(channel)
+        name = self._name(channel)
         self._wanted.pop(name, None)
         waiting = self._waiting.pop(name, None)
         if waiting is not None and not waiting.done():
             waiting.set_exception(ConnectionError("unfollowed"))
             waiting.exception()  # retrieved here: mostly nobody waits any more
-        self._changed.set()
+        self._change(channel, name)
 
     async def run(self) -> None:
-        """Keeps the connection up until cancelled."""
-        delay, first, settled = _RETRY_FIRST, True, 0
-        while True:
-            honour_cancellation(settled)
-            connection: Any = self._pool.make_connection()  # type: ignore[no-untyped-call]
-            try:
-                await connection.connect()
-                asked = set(self._wanted)
-                await self._subscribe(connection, asked)
-                await connection.send_command("PING")  # answered after all confirmations
-                honour_cancellation(settled)
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(self._write(connection, asked))
-                    both.create_task(self._read(connection, restored=not first))
-            except* (RedisError, OSError, TimeoutError) as group:
-                settled = cancellations()  # Python 3.11's TaskGroup does not take its own back
-                _log.warning("live.lost", error=repr(group.exceptions[0]), retry_in=delay)
-            finally:
-                if self.connected:
-                    first, delay = False, _RETRY_FIRST
-                self._up.clear()
-                self._confirmed.clear()
-                self._unanswered.clear()
-                await connection.disconnect(nowait=True)
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, _RETRY_LAST)
+        """Keeps the connections up until cancelled."""
+        delay = _RETRY_FIRST
+        try:
+            while True:
+                honour_cancellation()
+                await self._assign()
+                if len(self._links) == self._keys.partitions:
+                    tasks = [hearing.task for hearing in self._hearing.values()]
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                if self._clear_lost(delay):
+                    delay = _RETRY_FIRST
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, _RETRY_LAST)
+        finally:
+            await self._stop(list(self._hearing))
 
     async def close(self) -> None:
         """Frees what the connections held."""
-        await self._pool.aclose()
+        await self._redis.aclose()
 
-    async def _subscribe(self, connection: Any, names: Collection[str]) -> None:
-        if names:
-            self._unanswered.update(names)
-            await connection.send_command("SUBSCRIBE", *names)
+    async def _assign(self) -> None:
+        """Makes the connections those to the servers of now, one to each."""
+        try:
+            owners = await self._servers.owners()
+        except _LOSSES as error:
+            _log.warning("live.no_servers", error=repr(error))
+            return
+        moved = [at for at, one in self._hearing.items() if owners.get(at) != one.partitions]
+        await self._stop(moved)
+        for server, partitions in owners.items():
+            if server not in self._hearing:
+                self._start(server, partitions)
 
-    async def _write(self, connection: Any, asked: set[str]) -> None:
-        """Sends what changed, many names in one command, and a ping every interval."""
-        while True:
-            honour_cancellation()
-            try:
-                async with asyncio.timeout(PING_INTERVAL):
-                    await self._changed.wait()
-            except TimeoutError:
-                await connection.send_command("PING")
-                continue
-            self._changed.clear()
-            wanted = set(self._wanted)
-            if gone := asked - wanted:
-                self._confirmed -= gone
-                await connection.send_command("UNSUBSCRIBE", *gone)
-            await self._subscribe(connection, wanted - asked)
-            asked = wanted
+    def _start(self, server: Server, partitions: frozenset[int]) -> None:
+        cluster, number = self._servers.cluster, uuid.uuid4().hex
+        probed = partitions if cluster else [min(partitions)]
+        probes = [self._keys.probe(partition, number).encode() for partition in probed]
+        link = Link(self._listener, probes, self._on_up, cluster=cluster)
+        link.change(n for n, c in self._wanted.items() if self._keys.partition(c) in partitions)
+        self._links.update(dict.fromkeys(partitions, link))
+        task = asyncio.create_task(self._hear(link, server))
+        self._hearing[server] = _Hearing(link, partitions, task)
 
-    async def _read(self, connection: Any, *, restored: bool) -> None:
-        while True:
-            kind, name, payload = await self._next(connection)
-            if kind == b"message":
-                self.received += 1
-                if channel := self._wanted.get(name):
-                    self._on_batch(parse_live(channel, payload))
-            elif kind == b"subscribe":
-                self._confirm(name)
-            elif kind == b"pong" and not self.connected:  # the first one: all is subscribed
-                self._up.set()
-                if restored:
-                    self._on_restored()
+    async def _hear(self, link: Link, server: Server) -> None:
+        try:
+            await link.run(self._servers.connection(server))
+        finally:
+            self._up.clear()
 
-    async def _next(self, connection: Any) -> tuple[bytes, str, bytes]:
-        reply = await connection.read_response(timeout=2 * PING_INTERVAL)
-        if not isinstance(reply, list):  # a pong outside of any subscription is a plain string
-            return b"pong", "", b""
-        if reply[0] == b"pong":
-            return b"pong", "", b""
-        return reply[0], reply[1].decode(), reply[2]
+    async def _stop(self, servers: Iterable[Server]) -> None:
+        stopped = [self._forget(server) for server in servers]
+        for one in stopped:
+            one.task.cancel()
+        await asyncio.gather(*(one.task for one in stopped), return_exceptions=True)
 
-    def _confirm(self, name: str) -> None:
-        self._unanswered[name] -= 1
-        if self._unanswered[name] > 0:
-            return  # a later SUBSCRIBE of the same name is still on its way
-        del self._unanswered[name]
-        self._confirmed.add(name)
+    def _forget(self, server: Server) -> "_Hearing":
+        one = self._hearing.pop(server)
+        for partition in one.partitions:
+            self._links.pop(partition, None)
+        return one
+
+    def _clear_lost(self, delay: float) -> bool:
+        """Forgets the connections that ended; whether one of them had been up."""
+        any_was_up = False
+        for server in [at for at, one in self._hearing.items() if one.task.done()]:
+            one = self._forget(server)
+            any_was_up |= one.link.was_up
+            error = one.task.exception()
+            if not isinstance(error, _LOSSES):
+                one.task.result()
+            _log.warning("live.lost", server=server, error=repr(error), retry_in=delay)
+        return any_was_up
+
+    def _name(self, channel: str) -> bytes:
+        return self._keys.live(channel).encode()
+
+    def _change(self, channel: str, name: bytes) -> None:
+        if link := self._links.get(self._keys.partition(channel)):
+            link.change([name])
+
+    def _confirmed(self, name: bytes) -> None:
         waiting = self._waiting.pop(name, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
+
+    def _on_up(self, link: Link) -> None:
+        partitions = {number for number, one in self._links.items() if one is link}
+        again = bool(partitions & self._heard)
+        self._heard |= partitions
+        complete = len(self._links) == self._keys.partitions
+        if complete and all(one.up for one in self._links.values()):
+            self._up.set()
+        if again:
+            self._on_restored()
+
+
+@dataclass(frozen=True, slots=True)
+class _Hearing:
+    """A link at work."""
+
+    link: Link
+    partitions: frozenset[int]
+    task: asyncio.Task[None]

@@ -38,6 +38,7 @@ def test_defaults_are_the_contracts() -> None:
     assert settings.drain_seconds == 25
     assert settings.cors_origins == ()
     assert (settings.partitions, settings.max_message) == (16, 65_536)
+    assert settings.compression is False
 
 
 def test_everything_can_be_set() -> None:
@@ -49,6 +50,7 @@ def test_everything_can_be_set() -> None:
             "HUB_JWT_ALGORITHMS": "HS256,HS512",
             "HUB_RATE_CONNECTS": "100/5minute",
             "HUB_IDLE_TIMEOUT": "0.5",
+            "HUB_COMPRESSION": "on",
             "HUB_LOG_LEVEL": "debug",
             "HUB_LOG_FORMAT": "Console",
         }
@@ -57,6 +59,7 @@ def test_everything_can_be_set() -> None:
     assert settings.jwt_algorithms == ("HS256", "HS512")
     assert settings.rate_connects == Rate(100, 300)
     assert settings.idle_timeout == 0.5
+    assert settings.compression is True
     assert (settings.log_level, settings.log_format) == ("DEBUG", "console")
 
 
@@ -73,6 +76,12 @@ def test_redis_urls_of_every_topology(url: str) -> None:
     assert load_settings({**GOOD, "HUB_REDIS_URL": url}).redis_url == url
 
 
+@pytest.mark.parametrize("rest", ["", "/", "/?db=1"])
+def test_a_sentinel_url_names_its_service(rest: str) -> None:
+    with pytest.raises(SettingsError, match=r"HUB_REDIS_URL.*service"):
+        load_settings({**GOOD, "HUB_REDIS_URL": f"redis+sentinel://h:26379{rest}"})
+
+
 def test_every_problem_is_named_in_one_error() -> None:
     with pytest.raises(SettingsError) as raised:
         load_settings(
@@ -86,11 +95,13 @@ def test_every_problem_is_named_in_one_error() -> None:
                 "HUB_CORS_ORIGINS": "example.com",
                 "HUB_LOG_FORMAT": "xml",
                 "HUB_PARTITIONS": "101",
+                "HUB_COMPRESSION": "gzip",
                 "HUB_MONGO_DB": "a/b",
             }
         )
     lines = str(raised.value).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
+        "HUB_COMPRESSION",
         "HUB_CORS_ORIGINS",
         "HUB_IDLE_TIMEOUT",
         "HUB_JWT_ALGORITHMS",

@@ -29,20 +29,27 @@ class Script:
         """The script's answer to one call."""
         return (await self.run_many(redis, [call]))[0]
 
-    async def run_many(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
-        """The answers to ``calls``, made in order and in one round trip. Scripts must bear being
-        repeated: after a failover the round trip is made again once the script is loaded.
+    async def run_many(
+        self, redis: Redis, calls: Sequence[Call], *, raise_on_error: bool = True
+    ) -> list[Any]:
+        """The answers to ``calls``, made in order and in one round trip (to each server). Scripts
+        must bear being repeated: where a server does not know the script, the round trip is made
+        again once it is loaded.
 
-        Raises ``redis.RedisError`` for the first call that failed.
+        Raises ``redis.RedisError`` for the first call that failed, unless errors are to be among
+        the answers.
         """
-        try:
-            return await self._round_trip(redis, calls)
-        except NoScriptError:
+        answers = await self._round_trip(redis, calls)
+        if any(isinstance(answer, NoScriptError) for answer in answers):
             await redis.script_load(self.source)
-            return await self._round_trip(redis, calls)
+            answers = await self._round_trip(redis, calls)
+        errors = [answer for answer in answers if isinstance(answer, Exception)]
+        if raise_on_error and errors:
+            raise errors[0]
+        return answers
 
     async def _round_trip(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
         async with redis.pipeline(transaction=False) as pipe:
             for call in calls:
                 pipe.evalsha(self.digest, len(call.keys), *call.keys, *call.args)
-            return await pipe.execute()
+            return await pipe.execute(raise_on_error=False)

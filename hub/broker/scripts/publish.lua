@@ -2,8 +2,13 @@
 -- A repeat appends and tells nothing; a log that would have a hole or another epoch begins anew.
 --
 -- KEYS  1 hot log  2 live channel
--- ARGV  1 epoch  2 offset of the first event  3 entries to keep  4 seconds to live  5… envelopes
+-- ARGV  1 epoch  2 offset of the first event  3 entries to keep  4 seconds to live
+--       5 'cluster' or 'server'  6… envelopes
 -- Returns how many events were new.
+--
+-- In a cluster a plain message goes to every server; a sharded one stays where its channel is. Since
+-- version 7, which is the first to tell scripts its version; subscribers decide by the version of
+-- this same server (link.py).
 local log, live = KEYS[1], KEYS[2]
 local epoch, first = ARGV[1], tonumber(ARGV[2])
 local last = first - 1
@@ -17,8 +22,8 @@ if tail then
   end
 end
 local fresh = {}
-for index = 5 + last - first + 1, #ARGV do
-  local offset = first + index - 5
+for index = 6 + last - first + 1, #ARGV do
+  local offset = first + index - 6
   redis.call('XADD', log, 'MAXLEN', '~', ARGV[3], string.format('%d-0', offset),
              'epoch', epoch, 'event', ARGV[index])
   fresh[#fresh + 1] = ARGV[index]
@@ -27,5 +32,7 @@ if #fresh == 0 then
   return 0
 end
 redis.call('EXPIRE', log, ARGV[4])
-redis.call('PUBLISH', live, string.format('%s %d\n', epoch, last + 1) .. table.concat(fresh, '\n'))
+local sharded = ARGV[5] == 'cluster' and redis.REDIS_VERSION_NUM
+redis.call(sharded and 'SPUBLISH' or 'PUBLISH', live,
+           string.format('%s %d\n', epoch, last + 1) .. table.concat(fresh, '\n'))
 return #fresh

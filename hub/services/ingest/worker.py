@@ -53,6 +53,7 @@ class IngestWorker:
         self._on_ready = on_ready
         self._leases = Leases(redis, worker_id, LEASE)
         self._readers: dict[int, asyncio.Task[None]] = {}
+        self._workers = 1
 
     async def run(self) -> None:
         """Works until cancelled; then finishes nothing half-way that a successor would not redo."""
@@ -82,8 +83,8 @@ class IngestWorker:
 
     async def _take_share(self) -> set[int]:
         """Renews what this worker holds and takes what is free, up to its share."""
-        workers = await self._alive_workers()
-        share = math.ceil(self._keys.partitions / workers)
+        await self._count_workers()
+        share = math.ceil(self._keys.partitions / self._workers)
         mine = [number for number, task in self._readers.items() if not task.done()]
         surplus = mine[share:]
         if surplus:
@@ -91,16 +92,29 @@ class IngestWorker:
             await self._leases.release([self._keys.lease(number) for number in surplus])
             mine = mine[:share]
         held = await self._take(mine)
-        others = [n for n in range(self._keys.partitions) if n not in mine and n not in surplus]
-        for number in others:
-            if len(held) >= share:
-                break
-            held |= await self._take([number])
+        if len(held) < share:
+            held |= await self._take_free(share - len(held), {*mine, *surplus})
         return held
+
+    async def _take_free(self, count: int, known: set[int]) -> set[int]:
+        """Up to ``count`` of the partitions that nobody holds. All are asked for at once, so that
+        one whose server hangs costs the others no more than its time limit."""
+        others = [number for number in range(self._keys.partitions) if number not in known]
+        free = sorted(await self._take(others))
+        await self._leases.release([self._keys.lease(number) for number in free[count:]])
+        return set(free[:count])
 
     async def _take(self, partitions: list[int]) -> set[int]:
         taken = await self._leases.take([self._keys.lease(number) for number in partitions])
         return {number for number, held in zip(partitions, taken, strict=True) if held}
+
+    async def _count_workers(self) -> None:
+        """Notes how many workers there are. In a cluster the server that knows may be away while
+        those of the partitions are not: then it is as many as it was."""
+        try:
+            self._workers = await self._alive_workers()
+        except _FAILURES as error:
+            _log.warning("ingest.workers_unknown", error=repr(error), assumed=self._workers)
 
     async def _alive_workers(self) -> int:
         now = time.time()
