@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from hub.delivery.message import Message, Reset
+from hub.delivery.message import Message, Reset, Run
 from hub.domain.events import Encoded, Position
 
 START: Final = Position("0", 0)
@@ -43,16 +43,32 @@ class Joining:
     overflowed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a feed at ``position`` waits for. ``target``: how far its log is known to reach.
+    ``unplaced``: the end of a log, told of last, that may be another one: only the store can say
+    which one is the channel's now."""
+
+    position: Position
+    target: int
+    unplaced: Position | None
+
+
 class Feed:
     """The state of one followed channel. Every method runs without suspension."""
+
+    __slots__ = (
+        "_ahead", "_joining", "_members", "_on_gap", "_target", "_unplaced",
+        "begun", "channel", "epoch", "offset",
+    )  # fmt: skip
 
     def __init__(self, channel: str, on_gap: Callable[["Feed"], None]) -> None:
         self.channel = channel
         self.epoch = START.epoch
         self.offset = START.offset
-        self.target = 0
         self.begun = False
-        self._heard: Position | None = None
+        self._target = 0
+        self._unplaced: Position | None = None
         self._on_gap = on_gap
         self._members: dict[Subscriber, None] = {}
         self._joining: dict[Subscriber, Joining] = {}
@@ -65,8 +81,18 @@ class Feed:
 
     @property
     def missing(self) -> bool:
-        """Whether events are known to exist beyond where the feed stands."""
-        return self.offset < self.target
+        """Whether there is, or may be, more than what the feed has passed on."""
+        return self.begun and (self.offset < self._target or self._unplaced is not None)
+
+    @property
+    def lack(self) -> Lack:
+        """What it waits for now."""
+        return Lack(self.position, self._target, self._unplaced)
+
+    @property
+    def _virgin(self) -> bool:
+        """Whether the channel had no log yet when last looked at."""
+        return self.begun and self.offset == START.offset and self.epoch == START.epoch
 
     @property
     def deserted(self) -> bool:
@@ -79,33 +105,28 @@ class Feed:
         self.epoch, self.offset = position.epoch, position.offset
         for joining in self._joining.values():
             joining.began = position
-        if self._heard is not None:
-            self.expect(self._heard)
+        self._report()
 
     def hear(self, epoch: str, first: int, envelopes: Sequence[bytes]) -> None:
         """Takes what came live: passes the next events on, drops repeats, reports gaps."""
         last = first + len(envelopes) - 1
-        if not self.begun:
-            self._heard = Position(epoch, last)
-            return
-        if self.position == START and first == 1:
+        if self._virgin and first == 1:
             self.epoch = epoch  # the channel's very first events
-        if epoch != self.epoch or first > self.offset + 1 or self.missing:
+        if not self.begun or self.missing or epoch != self.epoch or first > self.offset + 1:
             self.expect(Position(epoch, last))
             return
         fresh = envelopes[self.offset + 1 - first :]
         self._pass_on([Encoded(self.offset + n, each) for n, each in enumerate(fresh, start=1)])
 
     def expect(self, end: Position) -> None:
-        """Notes that the log reaches ``end``, and reports a gap if that is not here yet."""
-        if not self.begun:
-            self._heard = end
-            return
-        if end.epoch != self.epoch:
-            self._change_epoch(end.epoch)
-        self.target = max(self.target, end.offset)
-        if self.missing:
-            self._on_gap(self)
+        """Notes that a log reaches ``end``, and reports a gap if that is not here yet."""
+        if self._virgin:
+            self.epoch = end.epoch  # the log begins only now: nothing to reset
+        if self.begun and end.epoch == self.epoch:
+            self._target = max(self._target, end.offset)
+        else:
+            self._unplaced = end
+        self._report()
 
     def fill(self, events: Iterable[Encoded]) -> None:
         """Takes events read from the log, which follow where the feed stands."""
@@ -115,22 +136,36 @@ class Feed:
                 next_ones.append(event)
         self._pass_on(next_ones)
 
-    def forget_missing(self) -> None:
-        """Stops waiting for what is known to be missing: there is no log to read it from."""
-        self.target = self.offset
+    def forget(self, lack: Lack) -> None:
+        """Stops waiting for what it lacked before the store was asked, which has said by now what
+        there is. What the feed was told of since is not forgotten."""
+        if self._target == lack.target:
+            self._target = self.offset
+        if self._unplaced is lack.unplaced:  # else told again, perhaps of the same place
+            self._unplaced = None
 
     def skip_to(self, notice: Reset) -> None:
-        """Gives up what cannot be read any more: everyone is told, and goes on from there."""
-        self.epoch, self.offset, self.target = notice.epoch, notice.offset, notice.offset
-        for subscriber in [*self._members, *self._ahead]:
-            subscriber.reset(notice)
-        self._members.update(dict.fromkeys(self._ahead))
-        self._ahead.clear()
+        """Gives up what cannot be read any more: whoever lacks it is told, and goes on from there.
+        What is known to come after that is still missing then."""
+        same_log = notice.epoch == self.epoch
+        lacking = [each for each, has in self._ahead.items() if not same_log or has < notice.offset]
+        told = [*self._members, *lacking]
+        for subscriber in lacking:
+            del self._ahead[subscriber]
+            self._members[subscriber] = None
         for joining in self._joining.values():
             joining.overflowed = True
+        self._target = max(notice.offset, self._target if same_log else 0)
+        self.epoch, self.offset = notice.epoch, notice.offset
+        for subscriber in told:
+            subscriber.reset(notice)
+        self._report()
 
     def begin_join(self, subscriber: Subscriber) -> Joining:
-        """Registers a subscriber whose missed events are about to be read."""
+        """Registers a subscriber whose missed events are about to be read. One that follows
+        already is delivered nothing from now on until it has joined again."""
+        self._members.pop(subscriber, None)
+        self._ahead.pop(subscriber, None)
         joining = Joining(subscriber, self.position if self.begun else None)
         self._joining[subscriber] = joining
         return joining
@@ -172,7 +207,7 @@ class Feed:
         if not events:
             return
         self.offset = events[-1].offset
-        messages = [Message(self.channel, self.epoch, event) for event in events]
+        messages = Run(Message(self.channel, self.epoch, event) for event in events)
         for subscriber in list(self._members):
             subscriber.deliver(messages)
         for joining in self._joining.values():
@@ -189,14 +224,9 @@ class Feed:
             if rest := [message for message in messages if message.offset > offset]:
                 subscriber.deliver(rest)
 
-    def _change_epoch(self, epoch: str) -> None:
-        """The log began anew. After nothing at all that is no news to anyone."""
-        virgin = self.position == START
-        self.epoch, self.offset, self.target = epoch, 0, 0
-        for joining in self._joining.values():
-            joining.overflowed = True
-        if not virgin:
-            self.skip_to(Reset(self.channel, epoch, 0))
+    def _report(self) -> None:
+        if self.missing:
+            self._on_gap(self)
 
 
 def _keep(joining: Joining, messages: Sequence[Message]) -> None:

@@ -6,7 +6,7 @@ that does not lead further is ignored, so that a writer which was suspended does
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -15,9 +15,11 @@ from pymongo.errors import BulkWriteError
 
 from hub.domain.events import Position
 from hub.domain.jobs import Job
+from hub.stores.coalescing import CoalescedReads
 from hub.stores.mongo import Collection, Database, Document
 
-_DUPLICATE_KEY = 11000
+_DUPLICATE_KEY: Final = 11000
+_READ_AT_ONCE: Final = 64  # callers share a read up to here: of jobs, that is 130 KB
 
 
 class Head(Struct, frozen=True):
@@ -41,16 +43,23 @@ class Heads:
 
     def __init__(self, db: Database) -> None:
         self._channels: Collection = db["channels"]
+        self._coalesced = CoalescedReads(self._find, keys_at_once=_READ_AT_ONCE)
 
     async def read(self, channels: Iterable[str]) -> dict[str, Head]:
         """The heads of those of ``channels`` that have one, in one round trip."""
-        found = await self._channels.find({"_id": {"$in": list(channels)}}).to_list()
-        return {document["_id"]: _head(document) for document in found}
+        found = await self._find(list(channels))
+        return {channel: _head(document) for channel, document in found.items()}
 
     async def get(self, channel: str) -> Head | None:
-        """The head of one channel."""
-        document = await self._channels.find_one({"_id": channel})
+        """The head of one channel, in a round trip shared with others who ask at the moment."""
+        found = await self._coalesced.get((channel,))
+        document = found.get(channel)
         return None if document is None else _head(document)
+
+    async def get_all(self, channels: Sequence[str]) -> dict[str, Head]:
+        """As ``read``, in a round trip shared with others who ask at the moment."""
+        found = await self._coalesced.get(channels)
+        return {channel: _head(found[channel]) for channel in channels if channel in found}
 
     async def advance(self, heads: Sequence[Head]) -> None:
         """Stores heads, in one round trip; one that is further already stays as it is."""
@@ -70,6 +79,12 @@ class Heads:
             # An upsert that found its head further along tries to insert and collides.
             if any(each["code"] != _DUPLICATE_KEY for each in error.details["writeErrors"]):
                 raise
+
+    async def _find(self, channels: list[str]) -> dict[str, Document]:
+        """The documents by channel. MongoDB's own size of a first batch is 101 documents: more
+        would take a second round trip."""
+        found = self._channels.find({"_id": {"$in": channels}}, batch_size=len(channels) + 1)
+        return {document["_id"]: document for document in await found.to_list()}
 
 
 def _document(head: Head) -> Document:

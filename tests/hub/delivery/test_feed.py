@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from hub.delivery.feed import START, Feed
+from hub.delivery.feed import START, Feed, Lack
 from hub.delivery.message import Message, Reset
 from hub.domain.events import Position
 from tests.hub.delivery.recorder import Recorder, encoded, envelope
@@ -16,8 +16,8 @@ class Watched:
     """A feed that stands somewhere, with the gaps it reported."""
 
     def __init__(self, position: Position | None = None) -> None:
-        self.gaps: list[tuple[Position, int]] = []
-        self.feed = Feed("job:j1", lambda feed: self.gaps.append((feed.position, feed.target)))
+        self.gaps: list[Lack] = []
+        self.feed = Feed("job:j1", lambda feed: self.gaps.append(feed.lack))
         if position is not None:
             self.feed.begin(position)
 
@@ -68,9 +68,9 @@ def test_a_gap_is_reported_and_nothing_is_passed_on_until_it_is_filled() -> None
     watched = Watched(at(3))
     member = watched.follow(at(3))
     watched.hear(5, 6)
-    assert (member.position, watched.gaps) == (at(3), [(at(3), 6)])
+    assert (member.position, watched.gaps) == (at(3), [Lack(at(3), 6, None)])
     watched.hear(7, 7)
-    assert (member.position, watched.feed.target) == (at(3), 7)
+    assert (member.position, watched.feed.lack.target) == (at(3), 7)
     watched.feed.fill(encoded("e1", 4, 5))
     assert watched.missing()
     watched.feed.fill(encoded("e1", 4, 7))
@@ -85,7 +85,7 @@ def test_a_log_that_is_known_to_reach_further_is_a_gap() -> None:
     watched.feed.expect(at(3))
     assert watched.gaps == []
     watched.feed.expect(at(4))
-    assert watched.gaps == [(at(3), 4)]
+    assert watched.gaps == [Lack(at(3), 4, None)]
 
 
 def test_the_very_first_events_of_a_channel_need_no_epoch_to_be_known() -> None:
@@ -105,24 +105,48 @@ def test_when_the_very_first_events_are_missed_they_are_filled_without_reset() -
     assert member.resets == []
 
 
-def test_a_log_that_began_anew_is_a_reset_to_its_beginning() -> None:
+def test_what_is_told_of_another_log_waits_until_it_is_known_which_one_is_the_channels() -> None:
     watched = Watched(at(3))
     member = watched.follow(at(3))
+    watched.hear(1, 2, epoch="e2")
+    assert watched.gaps == [Lack(at(3), 0, at(2, "e2"))]
+    watched.hear(4, 4)
     watched.hear(1, 1, epoch="e2")
+    assert (member.position, member.resets) == (at(3), [])
+    assert watched.feed.lack == Lack(at(3), 4, at(1, "e2"))
+
+
+def test_a_log_that_began_anew_goes_on_from_its_reset() -> None:
+    watched = Watched(at(3))
+    member = watched.follow(at(3))
+    watched.hear(1, 2, epoch="e2")
+    watched.feed.forget(watched.feed.lack)
+    watched.feed.skip_to(Reset("job:j1", "e2", 0))
     assert [(each.epoch, each.offset) for each in member.resets] == [("e2", 0)]
-    assert watched.gaps == [(at(0, "e2"), 1)]
-    watched.feed.fill(encoded("e2", 1, 1))
-    assert member.position == at(1, "e2")
+    watched.feed.expect(at(2, "e2"))
+    assert watched.gaps[-1] == Lack(at(0, "e2"), 2, None)
+    watched.feed.fill(encoded("e2", 1, 2))
+    assert (member.position, watched.missing()) == (at(2, "e2"), False)
 
 
-def test_what_is_heard_before_the_feed_begins_is_not_forgotten() -> None:
+def test_a_repeat_of_a_log_that_is_over_resets_nobody() -> None:
+    watched = Watched(at(3, "e2"))
+    member = watched.follow(at(3, "e2"))
+    watched.hear(7, 7)
+    watched.feed.forget(watched.feed.lack)
+    watched.hear(4, 4, epoch="e2")
+    assert (member.position, member.resets) == (at(4, "e2"), [])
+
+
+def test_what_is_heard_before_the_feed_begins_is_looked_up_once_it_has() -> None:
     watched = Watched()
     joining = watched.feed.begin_join(Recorder())
     watched.hear(4, 5)
     assert joining.began is None
     assert not watched.feed.covers(joining, at(5))
+    assert watched.gaps == []
     watched.feed.begin(at(3))
-    assert watched.gaps == [(at(3), 5)]
+    assert watched.gaps == [Lack(at(3), 0, at(5))]
     assert watched.feed.covers(joining, at(3))
 
 
@@ -174,6 +198,39 @@ def test_a_skip_to_a_shorter_log_leaves_nothing_missing() -> None:
     assert member.position == at(4, "e2")
 
 
+def test_a_skip_does_not_forget_what_was_told_while_it_was_looked_up() -> None:
+    """Else it would not come before the next event of the channel, which may never come."""
+    watched = Watched(at(3))
+    member = watched.follow(at(3))
+    watched.hear(8, 8)
+    watched.feed.skip_to(Reset("job:j1", "e1", 7))
+    assert watched.gaps[-1] == Lack(at(7), 8, None)
+    watched.feed.fill(encoded("e1", 8, 8))
+    assert member.position == at(8)
+
+
+def test_a_skip_is_no_news_to_who_read_further_in_the_same_log() -> None:
+    watched = Watched(at(3))
+    further, there, lacking = (watched.follow(at(offset)) for offset in (9, 8, 5))
+    watched.hear(10, 10)
+    watched.feed.skip_to(Reset("job:j1", "e1", 8))
+    assert (len(further.resets), len(there.resets), len(lacking.resets)) == (0, 0, 1)
+    watched.feed.fill(encoded("e1", 9, 10))
+    assert further.position == there.position == lacking.position == at(10)
+
+
+def test_who_follows_and_joins_again_is_given_nothing_until_it_has_joined() -> None:
+    watched = Watched(at(3))
+    members = [watched.follow(at(3)), watched.follow(at(4))]
+    joins = [watched.feed.begin_join(each) for each in members]
+    watched.hear(4, 6)
+    assert [each.seen for each in members] == [[], []]
+    for member, joining in zip(members, joins, strict=True):
+        member.begin(at(3), encoded("e1", 4, 5))
+        watched.feed.complete_join(joining, at(5))
+        assert member.position == at(6)
+
+
 def test_a_join_does_not_cover_what_the_feed_does_not_have_of_it() -> None:
     watched = Watched(at(3))
     joining = watched.feed.begin_join(Recorder())
@@ -200,10 +257,21 @@ def test_a_log_that_is_gone_leaves_nothing_missing() -> None:
     watched = Watched(at(3))
     member = watched.follow(at(3))
     watched.hear(9, 9)
-    watched.feed.forget_missing()
+    watched.feed.forget(watched.feed.lack)
     assert not watched.missing()
     watched.hear(4, 4)
     assert member.position == at(4)
+
+
+def test_what_was_told_after_the_look_up_is_not_forgotten() -> None:
+    watched = Watched(at(3))
+    watched.hear(9, 9)
+    watched.hear(2, 2, "e2")
+    lack = watched.feed.lack
+    watched.hear(10, 10)
+    watched.hear(2, 2, "e2")
+    watched.feed.forget(lack)
+    assert watched.feed.lack == Lack(at(3), 10, at(2, "e2"))
 
 
 def test_who_left_is_told_nothing_and_a_feed_without_anybody_is_deserted() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,3 +81,51 @@ def test_a_backlog_fits_and_does_not_use_up_the_room_of_what_comes_after() -> No
     outbox.take(100)
     assert outbox.offer(b"z" * 10)
     assert not outbox.offer(b"z")
+
+
+@dataclass
+class Later:
+    """An event of a channel that says, once its turn comes, what ``state`` was then."""
+
+    size: int
+    channel: str | None
+    state: Callable[[], bytes]
+
+    def __len__(self) -> int:
+        return self.size
+
+    def encode(self) -> bytes:
+        return self.state()
+
+
+def test_a_pending_packet_is_made_when_its_turn_comes() -> None:
+    outbox, turns = Outbox(100), iter([b"first", b"second"])
+    outbox.offer(Later(4, None, lambda: next(turns)))
+    outbox.offer(b"between")
+    outbox.offer(Later(4, None, lambda: next(turns)))
+    assert outbox.bytes == 15
+    assert outbox.take(11) == [b"first", b"between"]
+    assert outbox.take(11) == [b"second"]
+
+
+def test_the_events_of_channels_that_give_way_are_withdrawn() -> None:
+    outbox = Outbox(40)
+    for channel in ("job:1", "user:1", None, "job:2", "job:1"):
+        outbox.offer(Later(7, channel, lambda name=str(channel): name.encode()))  # type: ignore[misc]
+    outbox.offer(b"plain")
+    assert not outbox.offer(b"x")
+    assert outbox.withdraw(lambda channel: channel.startswith("job:")) == {"job:1", "job:2"}
+    assert outbox.bytes == 19
+    assert outbox.offer(b"y" * 21)
+    assert outbox.take(100) == [b"user:1", b"None", b"plain", b"y" * 21]
+    assert outbox.withdraw(lambda _: True) == set()
+
+
+def test_what_is_withdrawn_of_a_backlog_leaves_no_room_behind() -> None:
+    outbox = Outbox(10)
+    with outbox.backlog():
+        for _ in range(5):
+            outbox.offer(Later(8, "job:1", bytes))
+    outbox.withdraw(lambda _: True)
+    assert outbox.offer(b"x" * 10)
+    assert not outbox.offer(b"x")

@@ -21,7 +21,7 @@ from hub.domain import ids
 from hub.domain.events import Encoded, Event, Position
 from hub.domain.jobs import Job
 from hub.services.catchup import CatchUp
-from hub.services.following import Following, Joined, Mode
+from hub.services.following import Following, Joined, Mode, Wanted
 from hub.stores.events import Events
 from hub.stores.heads import Head, Heads
 from hub.stores.mongo import ensure_indexes, open_mongo
@@ -51,6 +51,10 @@ class Follower:
             self._take(joined.position.epoch, event)
         assert self.position == joined.position
 
+    async def join(self, following: Following, *wanted: Wanted) -> None:
+        """Follows, and is handed over to itself."""
+        await following.join(self, wanted, self.hand_over)
+
     def deliver(self, messages: Sequence[Message]) -> None:
         for message in messages:
             self._take(message.epoch, Encoded(message.offset, message.envelope))
@@ -71,6 +75,31 @@ class Follower:
         assert f'"offset":{event.offset},'.encode() in event.envelope
         self.position = Position(epoch, event.offset)
         self.offsets.append(event.offset)
+
+
+class Several:
+    """A connection that follows several channels, each by a follower of its own."""
+
+    def __init__(self, *channels: str) -> None:
+        self.followers = {channel: Follower() for channel in channels}
+
+    def of(self, channel: str) -> Follower:
+        """What came of a channel."""
+        return self.followers[channel]
+
+    def hand_over(self, joined: Joined) -> None:
+        """Takes what was missed of a channel."""
+        self.followers[joined.channel].hand_over(joined)
+
+    async def join(self, following: Following, *wanted: Wanted) -> None:
+        """Follows, and is handed over to itself."""
+        await following.join(self, wanted, self.hand_over)
+
+    def deliver(self, messages: Sequence[Message]) -> None:
+        self.followers[messages[0].channel].deliver(messages)
+
+    def reset(self, notice: Reset) -> None:
+        self.followers[notice.channel].reset(notice)
 
 
 class Gate:
@@ -139,15 +168,24 @@ class Node:
         """Stores a job's head."""
         await self.heads.advance([Head(f"job:{job.id}", position.epoch, position.offset, job)])
 
-    async def join(self, channel: str, since: Position | None = None, **more: Any) -> Follower:
+    async def forget(self, channel: str) -> None:
+        """Deletes a log, as when a job's retention ends."""
+        self.ends.pop(channel, None)
+        await self.heads._channels.delete_one({"_id": channel})
+        await self.events._events.delete_many({"channel": channel})
+        await self.redis.delete(self.keys.log(channel))
+
+    async def join(
+        self, channel: str, since: Position | None = None, *, history: bool = False
+    ) -> Follower:
         """A follower that joined."""
         follower = Follower()
-        await self.following.join(follower, channel, since, follower.hand_over, **more)
+        await follower.join(self.following, Wanted(channel, since, history))
         return follower
 
     async def subscriptions(self) -> set[str]:
         """The live channels that Redis has a subscriber of."""
-        names: Any = await self.redis.pubsub_channels()
+        names: Any = await self.redis.pubsub_channels("*:live:*")
         return {name.decode() for name in names}
 
     async def subscribed_to(self, names: set[str]) -> None:

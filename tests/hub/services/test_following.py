@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from pymongo.errors import ServerSelectionTimeoutError
 
 from hub.delivery.feed import START
 from hub.domain import jobs
 from hub.domain.codes import UNAVAILABLE, HubError
 from hub.domain.events import Position
-from hub.services import following as following_module
-from hub.services.following import Following, Mode
+from hub.services import joining
+from hub.services.following import Following, Mode, Wanted
 from tests.hub.domain import samples
-from tests.hub.services.node import Follower, Node, eventually
+from tests.hub.services.node import Follower, Node, Several, eventually
 
 NEWS = "topic:news"
+FRESH = Mode.FRESH
+JOB = jobs.started(samples.job_started(), samples.T0)
 
 
 def at(offset: int, epoch: str = "e1") -> Position:
@@ -36,7 +39,7 @@ async def test_a_fresh_join_starts_at_the_end_and_hears_what_comes(node: Node) -
 
 async def test_a_fresh_join_with_history_gets_the_whole_log_and_the_snapshot(node: Node) -> None:
     await node.publish("job:j1", 3)
-    await node.store_job(jobs.started(samples.job_started(), samples.T0), at(3))
+    await node.store_job(JOB, at(3))
     follower = await node.join("job:j1", history=True)
     assert (follower.mode, follower.offsets) == (Mode.FRESH, [1, 2, 3])
     assert follower.joined is not None
@@ -74,7 +77,7 @@ async def test_a_position_that_means_nothing_is_a_reset(node: Node, since: Posit
 async def test_who_missed_too_much_starts_from_the_end(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following_module, "REPLAYED_AT_MOST", 3)
+    monkeypatch.setattr(joining, "REPLAYED_AT_MOST", 3)
     await node.publish(NEWS, 5)
     assert (await node.join(NEWS, at(1))).mode is Mode.RESET
     assert (await node.join(NEWS, at(2))).mode is Mode.REPLAYED
@@ -93,11 +96,74 @@ async def test_a_channel_without_events_is_followed_from_its_very_first_one(node
         assert each.resets == []
 
 
+async def test_many_channels_are_joined_at_the_cost_of_one(node: Node) -> None:
+    await node.publish(NEWS, 5)
+    await node.publish("topic:other", 2)
+    several = Several(NEWS, "topic:other", "topic:empty")
+    await several.join(
+        node.following, Wanted(NEWS, at(2)), Wanted("topic:other"), Wanted("topic:empty")
+    )
+    assert several.of(NEWS).offsets == [3, 4, 5]
+    assert (several.of("topic:other").mode, several.of("topic:other").position) == (FRESH, at(2))
+    assert several.of("topic:empty").position == START
+    for channel in several.followers:
+        await node.publish(channel)
+    await eventually(lambda: several.of(NEWS).offsets == [3, 4, 5, 6])
+    await eventually(lambda: several.of("topic:other").offsets == [3])
+    await eventually(lambda: several.of("topic:empty").offsets == [1])
+
+
+async def test_when_one_channel_fails_none_is_joined(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await node.publish(NEWS, 5)
+    several = Several(NEWS, "topic:other")
+
+    async def away(*_: object, **__: object) -> None:
+        raise ServerSelectionTimeoutError("away")
+
+    monkeypatch.setattr(node.following._catch_up, "up_to", away)
+    with pytest.raises(HubError) as caught:
+        await several.join(node.following, Wanted("topic:other"), Wanted(NEWS, at(2)))
+    assert caught.value.code is UNAVAILABLE
+    assert several.of("topic:other").mode is FRESH  # it was joined already, and is left again
+    assert node.following.channels == 0
+    await node.subscribed_to(set())
+
+
+async def test_who_is_cancelled_while_joining_is_told_nothing(node: Node) -> None:
+    await node.publish(NEWS, 5)
+    node.gate.close()
+    several = Several(NEWS, "topic:other")
+    join = asyncio.create_task(
+        several.join(node.following, Wanted(NEWS, at(2)), Wanted("topic:other", history=True))
+    )
+    await eventually(lambda: node.gate.waiting == 1)
+    join.cancel()
+    await asyncio.wait([join])
+    assert join.cancelled()
+    assert (several.of(NEWS).joined, node.following.channels) == (None, 0)
+    await node.subscribed_to(set())
+
+
+async def test_who_joins_again_is_brought_up_to_date_again(node: Node) -> None:
+    await node.publish(NEWS, 2)
+    follower = await node.join(NEWS)
+    await node.publish(NEWS, 2)
+    await eventually(lambda: follower.offsets == [3, 4])
+    await follower.join(node.following, Wanted(NEWS, at(3)))
+    assert (follower.mode, follower.offsets) == (Mode.REPLAYED, [3, 4, 4])
+    await node.publish(NEWS)
+    await eventually(lambda: follower.offsets == [3, 4, 4, 5])
+    node.following.leave(follower, NEWS)
+    assert node.following.channels == 0
+
+
 async def test_without_running_nothing_can_be_joined(node: Node) -> None:
     stopped = Following(node.heads, node.following._catch_up)
     follower = Follower()
     with pytest.raises(HubError) as caught:
-        await stopped.join(follower, NEWS, None, follower.hand_over)
+        await follower.join(stopped, Wanted(NEWS))
     assert caught.value.code is UNAVAILABLE
     assert stopped.channels == 0
 
@@ -198,6 +264,40 @@ async def test_what_cannot_be_filled_any_more_is_a_reset(node: Node) -> None:
     await eventually(lambda: follower.offsets == [6])
 
 
+async def test_a_summary_is_where_the_log_is_now(node: Node) -> None:
+    await node.publish("job:j1", 3)
+    await node.store_job(JOB, at(3))
+    follower = await node.join("job:j1")
+    await node.publish("job:j1", 2, tell=False)
+    await node.store_job(JOB, at(5))
+    notice = await node.following.summary("job:j1")
+    assert (notice.epoch, notice.offset) == ("e1", 5)
+    assert notice.snapshot is not None
+    assert (notice.snapshot["jobId"], notice.snapshot["offset"]) == ("j1", 5)
+    assert (follower.position, follower.resets) == (at(3), [])
+    assert (await node.following.summary(NEWS)).offset == 0
+
+
+async def test_a_summary_of_a_log_that_began_anew_resets_all_who_follow(node: Node) -> None:
+    """Else the rest of the former log would still come to who was told of the new one."""
+    await node.publish("job:j1", 3)
+    followers = [await node.join("job:j1"), await node.join("job:j1")]
+    await node.forget("job:j1")
+    await node.store_job(JOB, at(2, "e2"))
+    notice = await node.following.summary("job:j1")
+    for each in followers:
+        assert each.position == Position(notice.epoch, notice.offset) == at(2, "e2")
+        assert [reset.snapshot for reset in each.resets] == [notice.snapshot]
+
+
+async def test_a_summary_of_a_log_that_is_gone_is_where_the_channel_stands(node: Node) -> None:
+    await node.publish("job:j1", 3)
+    await node.join("job:j1")
+    await node.forget("job:j1")
+    notice = await node.following.summary("job:j1")
+    assert (notice.epoch, notice.offset, notice.snapshot) == ("e1", 3, None)
+
+
 async def test_a_node_hears_only_what_somebody_follows(node: Node) -> None:
     live = node.keys.live(NEWS)
     assert await node.subscriptions() == set()
@@ -221,7 +321,7 @@ async def test_who_leaves_while_joining_is_told_nothing(node: Node) -> None:
     await node.publish(NEWS, 3)
     node.gate.close()
     follower = Follower()
-    join = asyncio.create_task(node.following.join(follower, NEWS, at(1), follower.hand_over))
+    join = asyncio.create_task(follower.join(node.following, Wanted(NEWS, at(1))))
     await eventually(lambda: node.gate.waiting == 1)
     node.following.leave(follower, NEWS)
     node.gate.open()

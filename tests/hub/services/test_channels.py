@@ -1,0 +1,69 @@
+"""Who may follow what: nothing is joined that was not permitted, and all of it or none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from hub.domain import codes, jobs
+from hub.domain.events import Position
+from hub.domain.principal import Principal, Role
+from hub.services.channels import Channels
+from hub.services.following import Mode
+from hub.services.jobs import Jobs
+from tests.hub.domain import samples
+from tests.hub.services.node import Node, Several, eventually
+
+WHO = Principal("u1", frozenset({Role.USER}), frozenset({"p1"}), datetime.max.replace(tzinfo=UTC))
+
+
+@pytest.fixture
+async def channels(node: Node) -> Channels:
+    """With a job ``j1`` of project p1 and one ``j2`` of p2."""
+    for job_id, project in (("j1", "p1"), ("j2", "p2")):
+        job = jobs.started(samples.job_started(), samples.T0)
+        job = msgspec.structs.replace(job, id=job_id, project_id=project)
+        await node.publish(f"job:{job_id}", 2)
+        await node.store_job(job, Position("e1", 2))
+    return Channels(Jobs(node.heads, node.events), node.following)
+
+
+async def test_all_are_joined_and_come_back_in_their_order(node: Node, channels: Channels) -> None:
+    await node.publish("topic:t", 3)
+    wanted = {"user:u1": None, "all": None, "topic:t": Position("e1", 1), "job:j1": None}
+    several = Several(*wanted)
+    joined = await channels.subscribe_all(WHO, several, wanted)
+    assert [each.channel for each in joined] == list(wanted)
+    assert [len(each.events) for each in joined] == [0, 0, 2, 2]  # of a job, all of its history
+    assert [each.mode for each in joined] == [
+        Mode.FRESH, Mode.FRESH, Mode.REPLAYED, Mode.FRESH
+    ]  # fmt: skip
+    for each in joined:
+        several.hand_over(each)
+    await node.publish("topic:t")
+    await eventually(lambda: several.of("topic:t").offsets == [2, 3, 4])
+    for name in wanted:
+        channels.unsubscribe(several, name)
+    assert node.following.channels == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("user:u2", codes.INSUFFICIENT_PERMISSIONS),
+        ("job:j2", codes.INSUFFICIENT_PERMISSIONS),
+        ("job:j3", codes.JOB_NOT_FOUND),
+        ("job:", codes.INVALID_REQUEST),
+        ("news", codes.INVALID_REQUEST),
+    ],
+)
+async def test_one_that_is_refused_refuses_all(
+    node: Node, channels: Channels, name: str, code: codes.Code
+) -> None:
+    wanted = {"user:u1": None, "job:j1": None, name: None}
+    with pytest.raises(codes.HubError) as caught:
+        await channels.subscribe_all(WHO, Several(*wanted), wanted)
+    assert caught.value.code is code
+    assert node.following.channels == 0

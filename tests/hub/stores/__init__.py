@@ -1,0 +1,1 @@
+"""Tests of feeds, outboxes and messages."""
