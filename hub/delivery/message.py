@@ -1,5 +1,6 @@
 """An event on its way to this node's connections, with what every transport makes of it once."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +20,6 @@ class Message:
         self.offset = event.offset
         self.envelope = event.envelope
         self.digits = b"%d" % event.offset
-        self.frames: dict[int, bytes] = {}  # see ``frame``
 
     @cached_property
     def socketio(self) -> bytes:
@@ -27,13 +27,33 @@ class Message:
         string, which differs per connection: ``42["event",{…},"``."""
         return b'42["event",' + self.envelope + b',"'
 
-    def frame(self, tail: int) -> bytes:
-        """``socketio`` behind the header of a WebSocket frame that holds ``tail`` more bytes; made
-        once for each ``tail`` and kept in ``frames``."""
-        made = self.frames.get(tail)
-        if made is None:
-            made = self.frames[tail] = header(len(self.socketio) + tail) + self.socketio
-        return made
+
+class Run(tuple[Message, ...]):  # noqa: SLOT001 - a tuple cannot have any
+    """Consecutive events of one channel, with the WebSocket frames that carry them.
+
+    A frame ends with the recovery string of its connection: what stands *before* the event's own
+    offset, the offset, and what stands *after* it. Mostly all connections have the same after, and
+    a before of the same length. ``cuts``: for these two, the bytes between the befores, so that a
+    connection's frames are ``before.join(cut)``.
+    """
+
+    cuts: dict[tuple[int, bytes], list[bytes]]
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        del messages  # are in the tuple already
+        self.cuts = {}
+
+    def cut(self, key: tuple[int, bytes]) -> list[bytes]:
+        """Makes ``cuts[key]``; the key is the length of the before, and the after."""
+        before, after = key
+        cut = [b""]
+        for message in self:
+            tail = message.digits + after
+            size = len(message.socketio) + before + len(tail)
+            cut[-1] += header(size) + message.socketio
+            cut.append(tail)
+        self.cuts[key] = cut
+        return cut
 
 
 class Reset:

@@ -12,6 +12,8 @@ from hub.gateways.sio.connection import Answer, Command, Connection, ok, positio
 from hub.services.channels import Channels, required_channel
 from hub.services.following import Joined
 
+_SNAPSHOT: Final = 2048  # bytes of a job's snapshot, and of what else an answer has, about
+
 _ChannelName = Annotated[str, Meta(max_length=140)]
 _Epoch = Annotated[str, Meta(max_length=32)]
 _Offset = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
@@ -50,28 +52,76 @@ class ChannelCommands:
         wanted = parse(Subscribe, raw)
         channel = required_channel(wanted.channel)
         since = position_of(wanted)
+        await connection.session.unsettle()
+        known = _is_known(connection, wanted.channel, since)
 
         def hand_over(joined: Joined) -> None:
-            connection.follows(joined.channel, joined.position.offset)
-            answer(ok(_joined(joined)))
+            connection.lags_no_more(joined.channel)
+            connection.promised += (joined.channel,)
+            answer.in_turn(_size(joined), lambda: _follows(connection, joined, known=known))
 
-        self._drop(connection, wanted.channel)
-        await self._channels.subscribe(connection.principal, connection, channel, since, hand_over)
+        self._channels.unsubscribe(connection, wanted.channel)
+        try:
+            await self._channels.subscribe(
+                connection.principal, connection, channel, since, hand_over
+            )
+        except BaseException:
+            if wanted.channel in (*connection.channels, *connection.promised):
+                connection.forget(wanted.channel)  # and stays unsettled: it lost what it had
+            else:
+                connection.session.settle()
+            raise
 
     async def unsubscribe(self, connection: Connection, raw: Any, answer: Answer) -> None:
         """Stops following; harmless when the client does not follow."""
         wanted = parse(Unsubscribe, raw)
         required_channel(wanted.channel)
-        self._drop(connection, wanted.channel)
-        answer(ok({}))
-
-    def _drop(self, connection: Connection, channel: str) -> None:
-        self._channels.unsubscribe(connection, channel)
-        connection.forget(channel)
+        await connection.session.unsettle()
+        self._channels.unsubscribe(connection, wanted.channel)
+        connection.lags_no_more(wanted.channel)
+        connection.session.restored.pop(wanted.channel, None)
+        answer.in_turn(0, lambda: _follows_no_more(connection, wanted.channel))
 
     def table(self) -> dict[str, Command]:
         """The commands by name."""
         return {"subscribe": self.subscribe, "unsubscribe": self.unsubscribe}
+
+
+def _is_known(connection: Connection, channel: str, since: Position | None) -> bool:
+    """Whether what the client lacks since there is on its way to it already, because the channel
+    was recovered with its connection: a client that subscribes whenever it connects asks for it
+    once more, before it has seen any of that."""
+    restored = connection.session.restored.pop(channel, None)
+    return (
+        restored is not None
+        and since is not None
+        and since.epoch == restored.epoch
+        and since.offset >= restored.offset
+    )
+
+
+def _follows(connection: Connection, joined: Joined, *, known: bool) -> dict[str, Any]:
+    """The answer that tells the client that it follows a channel, which from now on counts."""
+    if known:
+        sent = connection.channels.get(joined.channel, 0)
+        joined.events = [event for event in joined.events if event.offset > sent]
+    promised = list(connection.promised)
+    promised.remove(joined.channel)
+    connection.promised = tuple(promised)
+    connection.follows(joined.channel, joined.position)
+    connection.session.settle()
+    return ok(_joined(joined))
+
+
+def _follows_no_more(connection: Connection, channel: str) -> dict[str, Any]:
+    """The answer that tells the client that it does not follow a channel."""
+    connection.forget(channel)
+    connection.session.settle()
+    return ok({})
+
+
+def _size(joined: Joined) -> int:
+    return sum(len(event.envelope) for event in joined.events) + _SNAPSHOT
 
 
 def position_of(given: Subscribe | Since) -> Position | None:

@@ -1,18 +1,18 @@
 """One client of the namespace ``/``: a subscriber that writes Socket.IO packets."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
-from hub.delivery.message import Message, Reset
+from hub.delivery.message import Message, Reset, Run
 from hub.delivery.outbox import Entry
 from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.principal import Principal
 from hub.gateways.sio.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio.server import Client
-from hub.services.following import Joined
+from hub.services.recovery import Arrival, Session
 
 _HELD_AT_MOST: Final = 1000
 _END: Final = b'"]'
@@ -27,22 +27,27 @@ class Connection:
     """
 
     __slots__ = (
-        "_after", "_before", "_channel", "_held", "_lagging", "_live", "_socket", "_summary",
-        "channels", "client", "joined", "principal",
+        "_after", "_before", "_channel", "_cut", "_held", "_lagging", "_live", "_roster", "_socket",
+        "_summary", "arrival", "channels", "client", "principal", "promised", "session",
     )  # fmt: skip
 
-    def __init__(self, client: Client, principal: Principal, summary: Summary) -> None:
+    def __init__(
+        self, client: Client, principal: Principal, summary: Summary, session: Session
+    ) -> None:
         self.client = client
         self.principal = principal
         self.channels: dict[str, int] = {}  # in the order joined; → offset of the last event sent
-        self.joined: list[Joined] = []  # what connecting joined, until it is told of
+        self.session = session
+        self.arrival: Arrival | None = None  # what connecting joined, until it is told of
+        self.promised: tuple[str, ...] = ()  # followed, but the client was not told of it yet
+        self._roster = session.roster
         self._socket = client.socket
         self._held: list[Message | Reset] | None = []
         self._summary = summary
         self._lagging: Lagging | None = None  # most clients never lag
         self._live = False  # nothing is held, and no channel lags
         self._channel: str | None = None  # whose recovery string is prepared
-        self._before = self._after = b""
+        self._around(b"", _END)
         client.socket.pressure = self
 
     # -- what a feed calls ------------------------------------------------------------------------
@@ -53,15 +58,11 @@ class Connection:
         if direct is None or not self._live:
             self._deliver_behind(messages)
             return
-        last = messages[-1]
+        run = messages if type(messages) is Run else Run(messages)
+        last = run[-1]
         if last.channel != self._channel:
-            self._prepare(last.channel)
-        if len(messages) == 1:
-            tail = self._before + last.digits + self._after
-            size = len(tail)
-            direct.send((last.frames.get(size) or last.frame(size)) + tail)
-        else:
-            direct.send(b"".join([self._frame(message) for message in messages]))
+            self._prepare(last.channel, last.epoch)
+        direct.send(self._before.join(run.cuts.get(self._cut) or run.cut(self._cut)))
         self.channels[last.channel] = last.offset
 
     def reset(self, notice: Reset) -> None:
@@ -69,54 +70,66 @@ class Connection:
         if self._held is not None:
             self._hold([notice])
             return
-        self._lags_no_more(notice.channel)
-        self._socket.push(_Stamped(self, notice.socketio, notice.channel, notice.offset))
+        self.lags_no_more(notice.channel)
+        self.send_reset(notice)
 
-    def _frame(self, message: Message) -> bytes:
-        tail = self._before + message.digits + self._after
-        return message.frame(len(tail)) + tail
+    def send_reset(self, notice: Reset) -> None:
+        """Sends the notice behind what was sent before."""
+        self._socket.push(_Stamped(self, notice.socketio, notice))
 
-    def _prepare(self, channel: str) -> None:
+    def _prepare(self, channel: str, epoch: str) -> None:
         """What stands around the channel's own offset at the end of its events: it stays the same
-        until an event of another channel is sent."""
+        until an event of another channel is sent, or of another epoch."""
+        if self._roster.epoch(channel) != epoch:  # its very first event, or the log began anew
+            self._roster.moved(channel, epoch)
+        self._channel = channel
+        if not self._roster.prefix:
+            self._around(b"", _END)
+            return
         names = list(self.channels)
         at = names.index(channel)
         offsets = list(map(str, self.channels.values()))
         before = "".join(f"{each}." for each in offsets[:at])
         after = "".join(f".{each}" for each in offsets[at + 1 :])
-        self._channel = channel
-        self._before, self._after = before.encode(), after.encode() + _END
+        self._around(self._roster.prefix + before.encode(), after.encode() + _END)
+
+    def _around(self, before: bytes, after: bytes) -> None:
+        self._before, self._after, self._cut = before, after, (len(before), after)
 
     def _deliver_behind(self, messages: Sequence[Message]) -> None:
         """Not everything before these was written, or some channel lags."""
         if self._held is not None:
             self._hold(messages)
-        elif self._lagging is None or not self._lagging.keep(messages):
-            for message in messages:
-                self._socket.push(_Stamped(self, message.socketio, message.channel, message.offset))
+            return
+        for message in messages:  # any of which may be the one that makes its channel lag
+            if self._lagging is None or self._lagging.pass_on(message):
+                self._socket.push(_Stamped(self, message.socketio, message))
+        self._check_lag()
 
-    def stamp(self, channel: str | None, offset: int) -> bytes:
-        """The end of a packet that is handed to the transport now: the recovery string. Of an
-        event: from now on the client has its channel up to ``offset``."""
-        if channel not in self.channels:  # it is none, or follows the channel no more
+    def stamp(self, of: Message | Reset | None) -> bytes:
+        """The end of a packet that is handed to the transport now: the recovery string. From now
+        on the client has the channel up to the event or reset that it is ``of``."""
+        if of is None or of.channel not in self.channels:  # the client may have left it
             return self.recovery() + _END
-        if channel != self._channel:
-            self._prepare(channel)
-        self.channels[channel] = offset
-        return self._before + b"%d" % offset + self._after
+        if of.channel != self._channel or of.epoch != self._roster.epoch(of.channel):
+            self._prepare(of.channel, of.epoch)
+        self.channels[of.channel] = of.offset
+        return self._before + b"%d" % of.offset + self._after
 
     # -- what the namespace calls -----------------------------------------------------------------
 
-    def follows(self, channel: str, offset: int) -> None:
-        """Notes that the client has everything of ``channel`` up to ``offset``."""
+    def follows(self, channel: str, position: Position) -> None:
+        """Notes that the client was told that it has everything of ``channel`` up to there."""
         self._channel = None
-        self.channels[channel] = offset
+        self._roster.joined(channel, position)
+        self.channels[channel] = position.offset
 
     def forget(self, channel: str) -> None:
         """Notes that the client does not follow ``channel`` any more."""
         self._channel = None
+        self._roster.left(channel)
         self.channels.pop(channel, None)
-        self._lags_no_more(channel)
+        self.lags_no_more(channel)
 
     def greet(self, hello: dict[str, Any], missed: list[Message | Reset]) -> None:
         """Sends ``hello``, then what was missed, then what was held; from then on it is live.
@@ -137,14 +150,19 @@ class Connection:
 
     def recovery(self) -> bytes:
         """The offset of Socket.IO's connection state recovery: the position in each channel."""
-        return ".".join(map(str, self.channels.values())).encode()
+        prefix = self._roster.prefix
+        return prefix + ".".join(map(str, self.channels.values())).encode() if prefix else b""
+
+    def tell_closing(self, code: codes.Code, retry_after: float | None = None) -> None:
+        """Sends ``closing``; the caller ends the connection."""
+        self.send("closing", _closing(code, retry_after))
 
     async def close(self, code: codes.Code, retry_after: float | None = None) -> None:
         """Sends ``closing`` and ends the connection, so that a stock client comes back by itself
         exactly when the code says that it may."""
-        self.send("closing", _closing(code, retry_after))
+        self.tell_closing(code, retry_after)
         if code.retry:
-            await self._socket.close(reason=code.name)
+            await self._socket.close(reason=code.name, code=code.ws or 1000)
         else:
             await self.client.disconnect()
 
@@ -181,16 +199,21 @@ class Connection:
         """Whether the client has taken everything that was queued."""
         return not (self._socket.outbox or self._socket.closed)
 
-    def _lags_no_more(self, channel: str) -> None:
+    def lags_no_more(self, channel: str) -> None:
+        """Whatever of ``channel`` gave way, the client gets it in another way, or need not."""
         if self._lagging is not None:
             self._lagging.forget(channel)
-            if not self._lagging:
-                self._lagging, self._live = None, self._held is None
+        self._check_lag()
+
+    def _check_lag(self) -> None:
+        """Is live again once no channel lags."""
+        if self._lagging is not None and not self._lagging:
+            self._lagging, self._live = None, self._held is None
 
     def _too_slow(self) -> None:
         """It is told, if it still listens, and resumes from its offsets when it returns."""
         head = _head("closing", _closing(codes.SLOW_CONSUMER, None))
-        self._socket.abort(last=head + self.stamp(None, 0))
+        self._socket.abort(last=head + self.stamp(None))
 
     def too_large(self) -> None:
         """It is told why the connection ends."""
@@ -200,21 +223,24 @@ class Connection:
 class _Stamped:
     """A packet with a recovery string, which is known only when its turn comes."""
 
-    __slots__ = ("_connection", "_head", "_offset", "channel")
+    __slots__ = ("_connection", "_head", "_of")
 
     def __init__(
-        self, connection: Connection, head: bytes, channel: str | None = None, offset: int = 0
+        self, connection: Connection, head: bytes, of: Message | Reset | None = None
     ) -> None:
         self._connection = connection
         self._head = head
-        self.channel = channel
-        self._offset = offset
+        self._of = of
+
+    @property
+    def channel(self) -> str | None:
+        return None if self._of is None else self._of.channel
 
     def __len__(self) -> int:
         return len(self._head)
 
     def encode(self) -> bytes:
-        return self._head + self._connection.stamp(self.channel, self._offset)
+        return self._head + self._connection.stamp(self._of)
 
 
 def _head(event: str, payload: dict[str, Any]) -> bytes:
@@ -229,8 +255,16 @@ def _closing(code: codes.Code, retry_after: float | None) -> dict[str, Any]:
     return fields
 
 
-Answer = Callable[[dict[str, Any]], None]
-"""Sends the acknowledgement of a command; to be called exactly once."""
+class Answer(Protocol):
+    """Sends the acknowledgement of a command; exactly one of these is to be called, once."""
+
+    def __call__(self, reply: dict[str, Any]) -> None:
+        """Sends it behind what was sent before."""
+
+    def in_turn(self, size: int, reply: Callable[[], dict[str, Any]]) -> None:
+        """Likewise; ``reply`` is called when everything before it was handed to the transport, so
+        it may say what the client has. ``size``: bytes, about."""
+
 
 Command = Callable[[Connection, Any, Answer], Awaitable[None]]
 """Handles a command's payload and answers, or raises ``HubError``."""

@@ -1,9 +1,9 @@
 """The namespace ``/`` of contract section 4: connecting, ``hello``, and dispatching commands."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from hub.delivery.message import Message, Reset
@@ -11,33 +11,42 @@ from hub.domain import channels, codes, times
 from hub.domain.events import Position
 from hub.domain.principal import Principal
 from hub.domain.shapes import parse
+from hub.gateways.sio import packets
 from hub.gateways.sio.commands import RESERVED, Since, position_of
 from hub.gateways.sio.connection import Command, Connection, position_fields
 from hub.gateways.sio.server import Client
 from hub.services.authenticate import Authenticator
-from hub.services.channels import Channels, required_channel
+from hub.services.channels import Channels
 from hub.services.following import Joined, Mode
+from hub.services.recovery import REPLAYED_AT_MOST, Arrival, Recovery
 
 PROTOCOL_VERSION = 1
 _CHANNELS_AT_CONNECT = 50
-_REPLAYED_AT_MOST = 8 * 1024 * 1024  # bytes; of channels beyond it the client gets a reset
 
 
 class Auth(Struct, frozen=True):
-    """What a client sends with CONNECT; what is not named here is the application's own."""
+    """What a client sends with CONNECT; what is not named here is the application's own. ``pid``
+    and ``offset`` are the stock client's: whatever they are, they refuse nobody."""
 
     token: str | None = None
     channels: dict[str, Since] = {}
+    pid: Any = None
+    offset: Any = None
 
 
 class HubNamespace:
     """Serves ``/``."""
 
     def __init__(
-        self, authenticator: Authenticator, channels: Channels, commands: Mapping[str, Command]
+        self,
+        authenticator: Authenticator,
+        channels: Channels,
+        recovery: Recovery,
+        commands: Mapping[str, Command],
     ) -> None:
         self._authenticator = authenticator
         self._channels = channels
+        self._recovery = recovery
         self._summary = channels.summary
         self._commands = dict(commands)
 
@@ -45,48 +54,75 @@ class HubNamespace:
         """Authenticates, authorizes and joins the channels; nothing is sent before CONNECT."""
         given = parse(Auth, auth or {})
         principal = await self._authenticator.verify(given.token or _bearer(client.environ))
-        wanted = _wanted(principal, given)
-        client.state = connection = Connection(client, principal, self._summary)
-        connection.channels = dict.fromkeys(wanted, 0)
-        joins = [self._join(connection, name, since) for name, since in wanted.items()]
-        results = await asyncio.gather(*joins, return_exceptions=True)
-        failures = [each for each in results if isinstance(each, BaseException)]
-        if failures or client.socket.closed:
+        connection = await self._return(client, principal, given)
+        if connection is None:
+            connection = await self._arrive(client, principal, given)
+        if client.socket.closed:
             self._leave_all(connection)
-            raise failures[0] if failures else codes.HubError(codes.UNAVAILABLE)
-        connection.joined = [each for each in results if isinstance(each, Joined)]
-        return {}
+            raise codes.HubError(codes.UNAVAILABLE)
+        client.state = connection
+        return {"pid": connection.session.pid}
+
+    async def _return(self, client: Client, who: Principal, given: Auth) -> Connection | None:
+        """A connection that goes on where the client's last one broke, if it can."""
+        back = await self._recovery.find(who, given.pid, given.offset)
+        if back is None:
+            return None
+        session = self._recovery.begin(who, back)
+        connection = Connection(client, who, self._summary, session)
+        connection.arrival = await self._recovery.restore(who, connection, back)
+        if connection.arrival is None:
+            return None
+        connection.channels = dict.fromkeys(back.positions, 0)
+        session.restored = dict(back.positions)
+        return connection
+
+    async def _arrive(self, client: Client, who: Principal, given: Auth) -> Connection:
+        """A connection that begins with its own channels and those that the client resumes."""
+        wanted = _wanted(who, given)
+        connection = Connection(client, who, self._summary, self._recovery.begin(who))
+        connection.channels = dict.fromkeys(wanted, 0)
+        joined = await self._channels.subscribe_all(who, connection, wanted)
+        for each in _beyond(joined, REPLAYED_AT_MOST):
+            each.mode, each.events = Mode.RESET, []
+        connection.arrival = Arrival(joined, joined[0])
+        return connection
 
     async def connected(self, client: Client) -> None:
         """Sends ``hello`` and what was missed; from then on the client is live."""
         connection: Connection = client.state
-        joined, connection.joined = connection.joined, []
-        for each in _beyond(joined, _REPLAYED_AT_MOST):
-            each.mode, each.events = Mode.RESET, []
-        missed = [message for one in joined for message in _missed(one)]
-        connection.greet(_hello(connection, joined), missed)
+        arrival, connection.arrival = connection.arrival, None
+        if arrival is not None:
+            connection.session.start()
+            missed = [message for one in arrival.joined for message in _missed(one)]
+            connection.greet(_hello(connection, arrival), missed)
 
     async def event(self, client: Client, ack_id: int | None, name: Any, args: list[Any]) -> None:
         """Runs one command of the table."""
         connection: Connection = client.state
-
-        def answer(reply: dict[str, Any]) -> None:
-            if ack_id is not None:
-                client.acknowledge(ack_id, reply)
-
         try:
             command = self._find(name)
             if len(args) > 1:
                 raise codes.invalid("payload", "a command has one payload")
-            await command(connection, args[0] if args else {}, answer)
+            await command(connection, args[0] if args else {}, _Answer(client, ack_id))
         finally:
-            if client.socket.closed:  # it went while the command ran, which may have joined
+            if connection.session.over:  # it went while the command ran, which may have joined
                 self._leave_all(connection)
 
+    def closing(self, client: Client, code: codes.Code, retry_after: float) -> None:
+        """Tells the client why its connection ends."""
+        connection: Connection = client.state
+        connection.tell_closing(code, retry_after)
+
     async def disconnected(self, client: Client, reason: str) -> None:
-        """Forgets the client; costs what it had joined."""
+        """Forgets the client; costs what it had joined. It may come back if its line broke, not if
+        it or the hub took leave."""
         connection: Connection = client.state
         self._leave_all(connection)
+        if client.socket.closed:
+            connection.session.lose()
+        else:
+            connection.session.end()
 
     def _find(self, name: Any) -> Command:
         if not isinstance(name, str) or name in RESERVED:
@@ -96,16 +132,8 @@ class HubNamespace:
             raise codes.HubError(codes.UNKNOWN_COMMAND, f"there is no command {name[:64]!r}")
         return command
 
-    async def _join(self, connection: Connection, name: str, since: Position | None) -> Joined:
-        handed: list[Joined] = []
-        channel = required_channel(name)
-        await self._channels.subscribe(
-            connection.principal, connection, channel, since, handed.append
-        )
-        return handed[0]
-
     def _leave_all(self, connection: Connection) -> None:
-        for name in connection.channels:
+        for name in (*connection.channels, *connection.promised):
             self._channels.unsubscribe(connection, name)
 
 
@@ -125,19 +153,61 @@ def _wanted(principal: Principal, given: Auth) -> dict[str, Position | None]:
     return own | {name: position_of(since) for name, since in given.channels.items()}
 
 
-def _hello(connection: Connection, joined: list[Joined]) -> dict[str, Any]:
+class _Answer:
+    """Acknowledges one event, if the client wants that."""
+
+    __slots__ = ("_ack_id", "_client")
+
+    def __init__(self, client: Client, ack_id: int | None) -> None:
+        self._client = client
+        self._ack_id = ack_id
+
+    def __call__(self, reply: dict[str, Any]) -> None:
+        if self._ack_id is not None:
+            self._client.acknowledge(self._ack_id, reply)
+
+    def in_turn(self, size: int, reply: Callable[[], dict[str, Any]]) -> None:
+        if self._ack_id is None:
+            reply()  # for what it notes
+        else:
+            self._client.socket.push(_Acknowledgement(self._client, self._ack_id, size, reply))
+
+
+class _Acknowledgement:
+    """An acknowledgement that is made when its turn comes."""
+
+    __slots__ = ("_ack_id", "_client", "_reply", "_size")
+    channel = None
+
+    def __init__(
+        self, client: Client, ack_id: int, size: int, reply: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._client = client
+        self._ack_id = ack_id
+        self._size = size
+        self._reply = reply
+
+    def __len__(self) -> int:
+        return self._size
+
+    def encode(self) -> bytes:
+        body = msgspec.json.encode([self._reply()])
+        return b"4%d%b%d%b" % (packets.ACK, self._client.prefix, self._ack_id, body)
+
+
+def _hello(connection: Connection, arrival: Arrival) -> dict[str, Any]:
     positions = []
-    for each in joined:
+    for each in arrival.joined:
         start = each.start
-        connection.follows(each.channel, start.offset)
+        connection.follows(each.channel, start)
         positions.append(position_fields(each.channel, start))
-    own = joined[0]
+    own = arrival.own
     return {
         "v": PROTOCOL_VERSION,
         "sid": connection.client.sid,
         "userId": connection.principal.user_id,
         "serverTime": times.wire(times.now()),
-        "recovered": False,
+        "recovered": arrival.recovered,
         "unread": {"count": own.unread, "version": own.position.offset},
         "channels": positions,
         "notices": [],

@@ -49,7 +49,11 @@ const actions = {
   raw: (...args) => socket.timeout(10_000).emitWithAck(...args),
   offline: () => socket.disconnect().connected,
   online: () => socket.connect().connected,
-  cut: () => socket.io.engine.transport.ws?.terminate?.() ?? socket.io.engine.close() ?? true,
+  cut: () => {
+    const { engine } = socket.io;
+    engine.transport.ws ? engine.transport.ws.terminate() : engine.close();
+    return true;
+  },
   transport: () => socket.io.engine.transport.name,
 };
 
