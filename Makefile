@@ -1,4 +1,5 @@
-# Needs Python >= 3.11 and Node >= 20; everything else is installed below .venv and web/node_modules.
+# Needs Python >= 3.11 and Node >= 20. Everything else is installed below .venv and web/node_modules,
+# but for the proxies that `make test` needs.
 # PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev` or to pytest.
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format check-tools clean
+.PHONY: help run test lint format proxies check-tools clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +18,7 @@ run: $(STAMPS)/run web/node_modules/.stamp ## Start the whole system on http://1
 	@cd web && npm run --silent --if-present build
 	@exec $(BIN)/python -m hub dev $(ARGS)
 
-test: lint ## Check and test everything
+test: lint proxies ## Check and test everything
 	@cd web && npm run --silent --if-present test
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -30,6 +31,9 @@ lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and th
 format: $(STAMPS)/dev ## Format the Python sources
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+proxies: ## Install HAProxy and nginx for the tests (Debian packages, as root)
+	@.ci/install-proxies
 
 clean: ## Remove what was installed and built (not the data of `make run`, which is in .hub)
 	@rm -rf .venv web/node_modules web/dist

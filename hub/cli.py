@@ -7,10 +7,14 @@ stdout carries only what a command is asked for. What a command needs is importe
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 app = typer.Typer(
     help="Realtime notification hub over Socket.IO.",
@@ -61,30 +65,68 @@ def dev(
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8800,
-    processes: Annotated[int, typer.Option(min=1, help="Processes on this port.")] = 1,
+    processes: Annotated[
+        int, typer.Option(min=1, max=256, help="Nodes on this address, each a process.")
+    ] = 1,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    seat: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Run one node against HUB_REDIS_URL and HUB_MONGO_URL."""
-    import socket
+    """Run one node, or several, against HUB_REDIS_URL and HUB_MONGO_URL.
 
+    ``--fd``: a socket that listens already (of `hub dev`). ``--seat``: this is one of several.
+    """
     from config.logs import setup_logging
     from config.settings import load_settings
-    from hub.listen import listen, url_of
 
-    if processes > 1:
-        _fail("--processes above 1 is not supported yet: start more nodes behind a proxy")
     settings = load_settings()
     setup_logging(settings.log_level, settings.log_format)
     try:
-        sock = listen(host, port) if fd is None else socket.socket(fileno=fd)
+        if processes > 1:
+            _serve_many(settings, host, port, processes)
+        elif seat is not None:
+            _serve_seat(settings, host, port, seat)
+        else:
+            _serve_one(settings, host, port, fd)
     except OSError as error:
         _fail(str(error))
-    from hub.app import run_node
 
-    name = host if fd is None else sock.getsockname()[0]
-    with sock:
-        url = url_of(sock, name)
+
+def _serve_one(settings: Settings, host: str, port: int, fd: int | None) -> None:
+    import socket
+
+    from hub.listen import listen, url_of
+
+    with listen(host, port) if fd is None else socket.socket(fileno=fd) as sock:
+        from hub.app import run_node
+
+        url = url_of(sock, host if fd is None else sock.getsockname()[0])
         run_node(settings, sock, on_ready=lambda: print(f"ready {url}", flush=True))
+
+
+def _serve_seat(settings: Settings, host: str, port: int, seat: str) -> None:
+    from contextlib import closing
+
+    from hub.app import run_node
+    from hub.handover import Handover, Seat
+    from hub.listen import share, url_of
+
+    with share(host, port) as sock, closing(Handover(Seat.parse(seat))) as handover:
+        url = url_of(sock, host)
+        run_node(
+            settings, sock, on_ready=lambda: print(f"ready {url}", flush=True), handover=handover
+        )
+
+
+def _serve_many(settings: Settings, host: str, port: int, processes: int) -> None:
+    if not sys.platform.startswith("linux"):
+        _fail("--processes above 1 needs Linux: start nodes on ports of their own behind a proxy")
+    from hub.processes import run
+    from hub.supervisor import StartError
+
+    try:
+        run(settings, host, port, processes)
+    except StartError as error:
+        _fail(str(error))
 
 
 @app.command()

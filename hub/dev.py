@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import os
 import secrets
-import signal
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,9 +29,6 @@ _DEFAULTS = {
     "HUB_LOG_FORMAT": "console",
     "HUB_DRAIN_SECONDS": "3",  # somebody waits for Ctrl-C to end
 }
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DevError(Exception):
@@ -111,8 +107,7 @@ class _Dev:
         if demo:
             services.append(self._demo())
         supervisor = Supervisor(services)
-        with _until_signal(supervisor):
-            await supervisor.run(on_started=self._announce, on_stopping=self._sock.close)
+        await supervisor.run_until_signal(on_started=self._announce, on_stopping=self._sock.close)
 
     def _ingest(self) -> Service:
         return PythonProcess(
@@ -169,31 +164,3 @@ def _port_again(url: str | None) -> int:
     """The port a server had in the last run, so that its URL stays good; 0 if it is not free."""
     port = urlsplit(url).port if url else None
     return port if port and ports.is_free(port) else 0
-
-
-@contextlib.contextmanager
-def _until_signal(supervisor: Supervisor) -> Iterator[None]:
-    """Within it a first signal cancels the current task, which swallows that, a second kills."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - called from a coroutine
-    asked = False
-
-    def on_signal() -> None:
-        nonlocal asked
-        if asked:
-            supervisor.kill()
-        else:
-            asked = True
-            task.cancel()
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, on_signal)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not asked:
-            raise
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)

@@ -1,16 +1,18 @@
-"""Keeps a list of child processes running: start in order, restart what dies, stop in reverse.
+"""Keeps child processes running: start, restart what dies, stop.
 
-Used by ``python -m hub dev``. In production this is the work of systemd, Kubernetes or honcho.
+Used by ``python -m hub dev`` and ``python -m hub serve --processes N``. Beyond one machine's node
+this is the work of systemd or Kubernetes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from config.logs import get_logger
@@ -25,6 +27,8 @@ LAST_DELAY = 5.0
 
 _STEADY = 10.0
 """After this many seconds of life a death is news again and waits ``FIRST_DELAY``."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StartError(Exception):
@@ -52,8 +56,9 @@ class Service(Protocol):
 class PythonProcess:
     """``python -m MODULE ARGS…`` as a service; its stderr is ours.
 
-    With ``announces`` it is ready once it printed a line that begins so; what else it prints on
-    stdout goes to our stderr, because our own stdout is kept for one line.
+    With ``announces`` it is ready once it printed a line that begins so, which ``on_announced`` is
+    given, at each start; what else it prints on stdout goes to our stderr, because our own stdout
+    is kept for such lines.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class PythonProcess:
         *,
         env: Callable[[], Mapping[str, str]],
         announces: str | None = None,
+        on_announced: Callable[[str], None] = lambda _: None,
         pass_fds: Collection[int] = (),
         start_timeout: float = 60.0,
         stop_timeout: float = 10.0,
@@ -72,6 +78,7 @@ class PythonProcess:
         self._argv = [sys.executable, "-m", *args]
         self._env = env
         self._announces = announces
+        self._on_announced = on_announced
         self._pass_fds = tuple(pass_fds)
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
@@ -139,6 +146,7 @@ class PythonProcess:
             while line := await stream.readline():
                 if self._announces and line.startswith(self._announces.encode()):
                     ready.set()
+                    self._on_announced(line.decode().rstrip())
                 else:
                     sys.stderr.write(line.decode(errors="replace"))
                     sys.stderr.flush()
@@ -151,38 +159,76 @@ class PythonProcess:
 
 
 class Supervisor:
-    """Runs ``services``, each needing those before it. Owns every task it starts."""
+    """Runs ``services``. Owns every task it starts.
 
-    def __init__(self, services: Sequence[Service]) -> None:
+    Each of them needs those before it, so they start in that order and stop in reverse; unless they
+    are ``independent``: then all start, and stop, at the same time.
+    """
+
+    def __init__(self, services: Sequence[Service], *, independent: bool = False) -> None:
         """Nothing starts before :meth:`run`."""
         self._services = services
+        self._independent = independent
 
-    async def run(self, *, on_started: Callable[[], None], on_stopping: Callable[[], None]) -> None:
+    async def run(
+        self,
+        *,
+        on_started: Callable[[], None] = lambda: None,
+        on_stopping: Callable[[], None] = lambda: None,
+    ) -> None:
         """Start all, call ``on_started``, keep them running until cancelled, stop all.
 
         Raises the first ``StartError`` or ``EmbeddedError`` of the start. Later ones are logged and
         tried again. Nothing is left running, however it ends.
         """
         try:
-            for service in self._services:
-                began = time.monotonic()
-                await service.start()
-                seconds = round(time.monotonic() - began, 2)
-                logger.info("started", service=service.name, seconds=seconds, **_about(service))
+            await self._each(self._services, self._start)
             on_started()
             async with asyncio.TaskGroup() as group:
                 for service in self._services:
                     group.create_task(self._keep(service), name=f"keep-{service.name}")
         finally:
             on_stopping()
-            for service in reversed(self._services):
-                await service.stop()
-                logger.info("stopped", service=service.name)
+            await self._each(self._services[::-1], self._stop)
+
+    async def run_until_signal(
+        self,
+        *,
+        on_started: Callable[[], None] = lambda: None,
+        on_stopping: Callable[[], None] = lambda: None,
+    ) -> None:
+        """As :meth:`run`, until SIGINT, SIGTERM or SIGHUP. A second one does not wait any more."""
+        with self._until_signal():
+            await self.run(on_started=on_started, on_stopping=on_stopping)
 
     def kill(self) -> None:
         """End every service at once: for whoever does not want to wait for :meth:`run`'s end."""
         for service in reversed(self._services):
             service.kill()
+
+    async def _each(
+        self, services: Sequence[Service], do: Callable[[Service], Coroutine[None, None, None]]
+    ) -> None:
+        if not self._independent:
+            for service in services:
+                await do(service)
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                for service in services:
+                    group.create_task(do(service), name=f"{do.__name__}-{service.name}")
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _start(self, service: Service) -> None:
+        began = time.monotonic()
+        await service.start()
+        seconds = round(time.monotonic() - began, 2)
+        logger.info("started", service=service.name, seconds=seconds, **_about(service))
+
+    async def _stop(self, service: Service) -> None:
+        await service.stop()
+        logger.info("stopped", service=service.name)
 
     async def _keep(self, service: Service) -> None:
         delay = FIRST_DELAY
@@ -200,6 +246,33 @@ class Supervisor:
                 logger.error("not restarted", service=service.name, reason=str(error))
             else:
                 logger.info("restarted", service=service.name, **_about(service))
+
+    @contextlib.contextmanager
+    def _until_signal(self) -> Iterator[None]:
+        """Within it a first signal cancels the current task, which ends it; a second one kills."""
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - called from a coroutine
+        asked = False
+
+        def on_signal() -> None:
+            nonlocal asked
+            if asked:
+                self.kill()
+            else:
+                asked = True
+                task.cancel()
+
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, on_signal)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not asked:
+                raise
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
 
 
 def _about(service: Service) -> dict[str, str]:

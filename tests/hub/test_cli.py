@@ -132,10 +132,11 @@ def test_doctor_names_the_variable_of_each_server_that_is_away(free_port: int) -
     assert time.monotonic() - began < 10
 
 
-def test_serve_refuses_what_it_does_not_do_yet() -> None:
-    done = hub("serve", "--processes", "2")
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
+@pytest.mark.parametrize("processes", ["0", "257", "many"])
+def test_serve_refuses_a_senseless_number_of_processes(processes: str) -> None:
+    done = hub("serve", "--processes", processes)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--processes" in done.stderr
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
