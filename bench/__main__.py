@@ -25,6 +25,7 @@ from bench.scenarios import latency as latency_
 from bench.scenarios import publish as publish_
 from bench.scenarios import targeted as targeted_
 from bench.servers.base import Server, StartError
+from bench.servers.hub import HubInProcess
 from hub.embedded import EmbeddedError
 
 app = typer.Typer(
@@ -169,7 +170,8 @@ def connect(
 ) -> None:
     """Connects a second, memory per idle client, and what a mass disconnect costs."""
     load = connect_.Load(clients, window, min(drop, clients - 1), settle)
-    job = Job("connect", partial(connect_.measure, load=load), _contenders(only), rounds)
+    contenders = [kind for kind in _contenders(only) if kind is not HubInProcess]  # it is the hub
+    job = Job("connect", partial(connect_.measure, load=load), contenders, rounds)
     rows = _run([job], json_file)
     _show([row for row in rows if row["phase"] == "connect"], connect_.ARRIVAL, plot)
     _show([row for row in rows if row["phase"] == "drop"], connect_.LEAVING, None)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from bench.servers.bare import Bare, BareRedis
 from bench.servers.base import Server
-from bench.servers.hub import Hub
+from bench.servers.hub import Hub, HubInProcess
 from bench.servers.node import Node, NodeRedis
 
 CONTENDERS: Mapping[str, type[Server]] = {
-    kind.name: kind for kind in (Hub, Node, NodeRedis, Bare, BareRedis)
+    kind.name: kind for kind in (Hub, HubInProcess, Node, NodeRedis, Bare, BareRedis)
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 import sys
 import time
@@ -69,6 +70,7 @@ class Hub(Server):
     includes = "hub serve: JWT, offsets, recovery strings; live events from Redis"
     probe = '421["unsubscribe",{"channel":"job:none"}]'
     stores = True
+    command: Sequence[str] = ("-m", "hub", "serve", "--host", "127.0.0.1", "--port", "0")
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -85,9 +87,9 @@ class Hub(Server):
         self.redis_port, self.mongo_url = redis.port, mongo.url
         ingest = self._program("hub-ingest", "-m", "workers.ingest")
         await self._run(stack, ingest, cores()[1])
-        node = self._program("hub-node", "-m", "hub", "serve", "--host", "127.0.0.1", "--port", "0")
+        node = self._program("hub-node", *self.command)
         ready = await self._run(stack, node, cores()[0])
-        self.pid, self.port = node.pid, int(ready.rpartition(":")[2])
+        self.pid, self.port = node.pid, int(re.split(r"[ :]", ready)[-1])
 
     async def prepare(self, rooms: Sequence[str]) -> None:
         """Start the jobs among ``rooms``; give every other channel a first event."""
@@ -159,3 +161,12 @@ class Hub(Server):
             "HUB_RATE_CONNECTS": "1000000/second",
         }
         return Program(name, [sys.executable, *arguments], env, self.directory / f"{name}.log")
+
+
+class HubInProcess(Hub):
+    """The same node handing events to its feeds by itself: what ``node`` and ``bare`` do."""
+
+    name = "hub-in-process"
+    includes = "hub serve: JWT, offsets, recovery strings; in-process emit"
+    event_source = "process"
+    command = ("-m", "bench.servers.hub_server")

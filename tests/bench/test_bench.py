@@ -21,7 +21,7 @@ COMMANDS = {
         ["--path", "live", "--clients", "4", "--seconds", "0.5", *HUB_AND_NODE],
         {"hub", "node"},
     ),
-    "fanout": (["--clients", "6", "--seconds", "0.3"], ALL),
+    "fanout": (["--clients", "6", "--seconds", "0.3"], ALL | {"hub-in-process"}),
     "targeted": (["--clients", "6", "--seconds", "0.3", *HUB_AND_NODE], {"hub", "node"}),
     "connect": (["--clients", "8", "--drop", "5", "--settle", "0.3"], ALL),
     "publish": (["--events", "20"], THROUGH_REDIS),
