@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     outbox_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     drain_seconds: Annotated[float, Field(ge=0)] = 25
     max_message: Annotated[int, Field(ge=1024)] = 65_536
+    compression: bool = False
+    """Compress for clients that offer it (polling and WebSocket): less to send, more to compute."""
     recovery_seconds: Seconds = 120
     partitions: Annotated[int, Field(ge=1, le=100)] = 16
     """Journal partitions. Every process of a cluster needs the same number, for good."""

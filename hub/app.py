@@ -4,9 +4,9 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any, Final
 
 import uvloop
 from aiohttp import web
@@ -21,13 +21,17 @@ from hub.broker.journal import Journal
 from hub.broker.keys import Keys
 from hub.broker.live import LiveChannels
 from hub.broker.receipts import Receipts
+from hub.broker.sessions import Sessions
+from hub.delivery.cork import Cork
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.jobs import JobResources
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
 from hub.gateways.sio.commands import ChannelCommands
+from hub.gateways.sio.drain import drain
 from hub.gateways.sio.hub import HubNamespace
 from hub.gateways.sio.server import SocketServer
+from hub.handover import Handover
 from hub.services.authenticate import Authenticator
 from hub.services.catchup import CatchUp
 from hub.services.channels import Channels
@@ -35,47 +39,84 @@ from hub.services.following import Following
 from hub.services.health import Check, Health
 from hub.services.jobs import Jobs
 from hub.services.publish import Publishing
+from hub.services.recovery import Recovery
 from hub.stores.events import Events
 from hub.stores.heads import Heads
 from hub.stores.mongo import Database, ensure_indexes, open_mongo
 
+DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
+"""Takes the node out of service and sends its clients away, within that many seconds."""
+
+SOCKETS: Final = web.AppKey("sockets", SocketServer)
+FOLLOWING: Final = web.AppKey("following", Following)
+
 BODY_AT_MOST: Final = 1024 * 1024
-_BACKLOG: Final = 4096
+BACKLOG: Final = 4096
 _STOP_TIMEOUT: Final = 2.0
 _PATIENCE: Final = 2.0  # seconds that the start waits for Redis before it serves without
 _log = get_logger(__name__)
 
 
-def run_node(settings: Settings, sock: socket.socket, *, on_ready: Callable[[], None]) -> None:
-    """Serves one node on the listening socket ``sock``; returns after SIGTERM or SIGINT.
+def run_node(
+    settings: Settings,
+    sock: socket.socket,
+    *,
+    on_ready: Callable[[], None],
+    handover: Handover | None = None,
+) -> None:
+    """Serves one node on the bound socket ``sock``; returns after SIGTERM or SIGINT.
 
     ``on_ready`` is called once the node answers. A store that is out of reach does not stop the
-    start: ``/readyz`` says so until it is back.
+    start: ``/readyz`` says so until it is back. ``handover``: this node is one of several processes
+    on an address.
     """
     setup_logging(settings.log_level, settings.log_format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, sock, on_ready))
+        runner.run(_serve(settings, sock, on_ready, handover))
 
 
-async def _serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], None]) -> None:
-    stopping = asyncio.Event()
+async def _serve(
+    settings: Settings,
+    sock: socket.socket,
+    on_ready: Callable[[], None],
+    handover: Handover | None,
+) -> None:
+    stopping, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with node(settings) as app:
+        loop.add_signal_handler(number, lambda: (hurry if stopping.is_set() else stopping).set())
+    async with node(settings, handover) as app:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_TIMEOUT)
         await runner.setup()
         try:
             sock.setblocking(False)
-            await web.SockSite(runner, sock, backlog=_BACKLOG).start()
-            _relax_garbage_collection()
-            on_ready()
-            await stopping.wait()
+            site = web.SockSite(runner, sock, backlog=BACKLOG)
+            await site.start()
+            relax_garbage_collection()
+            async with handover.serving(runner) if handover else nullcontext():
+                on_ready()
+                await stopping.wait()
+                if handover is not None:  # new connections go to the other processes
+                    await site.stop()
+                await _drain(app[DRAIN](settings.drain_seconds), hurry)
         finally:
             await runner.cleanup()
 
 
-def _relax_garbage_collection() -> None:
+async def _drain(draining: Coroutine[Any, Any, None], hurry: asyncio.Event) -> None:
+    """Drains; a second signal cuts that short."""
+    tasks = [asyncio.ensure_future(each) for each in (draining, hurry.wait())]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def relax_garbage_collection() -> None:
     """What exists at start lives as long as the process: the collector need not look at it."""
     gc.collect()
     gc.freeze()
@@ -83,7 +124,9 @@ def _relax_garbage_collection() -> None:
 
 
 @asynccontextmanager
-async def node(settings: Settings) -> AsyncIterator[web.Application]:
+async def node(
+    settings: Settings, handover: Handover | None = None
+) -> AsyncIterator[web.Application]:
     """The node's application, with everything that it needs running."""
     if settings.redis_url is None or settings.mongo_url is None:
         raise ValueError("a node needs redis_url and mongo_url")
@@ -93,43 +136,66 @@ async def node(settings: Settings) -> AsyncIterator[web.Application]:
     db = mongo[settings.mongo_db]
     events, heads = Events(db), Heads(db)
     following = Following(heads, CatchUp(events, HotLog(redis, keys)))
-    live = LiveChannels(settings.redis_url, keys, following.on_batch, following.on_restored)
+    sessions = Sessions(redis, keys, settings.recovery_seconds)
+    cork = Cork()
+
+    def on_restored() -> None:
+        following.on_restored()
+        sessions.save_all()
+
+    live = LiveChannels(settings.redis_url, keys, following.on_batch, on_restored, lambda: cork)
     jobs = Jobs(heads, events)
     authenticator = Authenticator(settings)
     channels = Channels(jobs, following)
-    sio = socket_server(settings)
-    sio.register("/", HubNamespace(authenticator, channels, ChannelCommands(channels).table()))
+    sio = socket_server(settings, cork)
+    recovery = Recovery(sessions, channels)
+    commands = ChannelCommands(channels).table()
+    sio.register("/", HubNamespace(authenticator, channels, recovery, commands))
 
     app = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
-    app.add_routes(HealthResources(Health(_checks(redis, db, live))).routes())
+    health = Health(_checks(redis, db, live))
+    app.add_routes(HealthResources(health).routes())
     app.add_routes(JobResources(authenticator, jobs).routes())
     publishing = Publishing(Journal(redis, keys), Receipts(redis, keys))
     app.add_routes(PublishResource(authenticator, publishing).routes())
     sio.attach(app)
+    if handover is not None:
+        handover.attach(app, sio.eio)
+    app[SOCKETS], app[FOLLOWING] = sio, following
+
+    async def leave(seconds: float) -> None:
+        health.draining = True
+        await drain(sio, seconds)
+
+    app[DRAIN] = leave
     app.on_shutdown.append(lambda _: sio.eio.stop())  # else aiohttp waits for them, in vain
 
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(following.run(live))
         preparing = tasks.create_task(_prepare(db))
+        saving = tasks.create_task(sessions.run())
         await live.wait_connected(_PATIENCE)
         try:
             yield app
         finally:
             serving.cancel()
             preparing.cancel()
+            saving.cancel()
+    await sessions.close()
     await live.close()
     await redis.aclose()
     await mongo.close()
 
 
-def socket_server(settings: Settings) -> SocketServer:
-    """The Socket.IO server with the settings' limits and origins."""
+def socket_server(settings: Settings, cork: Cork | None = None) -> SocketServer:
+    """The Socket.IO server with the settings' limits and origins; writes go through ``cork``."""
     origins = settings.cors_origins
     return SocketServer(
         outbox_bytes=settings.outbox_bytes,
+        cork=cork,
         max_http_buffer_size=settings.max_message,
         cors_allowed_origins="*" if "*" in origins else list(origins) or None,
-        http_compression=False,
+        http_compression=settings.compression,
     )
 
 

@@ -16,7 +16,7 @@ _NARROWEST, _WIDEST = 9, 15  # bits; zlib has no window of 8
 
 
 class HandshakeError(ValueError):
-    """The request is no WebSocket handshake; the message says why."""
+    """The request is no WebSocket handshake, or not any more; the message says why."""
 
 
 class Switched(web.StreamResponse):
@@ -43,14 +43,13 @@ def accept(
     """Answers the handshake and takes the connection; ``begin`` it and return a ``Switched``.
 
     ``max_message``: bytes; a longer message ends the connection with 1009. ``compress``: use
-    permessage-deflate with clients that offer it. Raises ``HandshakeError`` with nothing sent, or
-    ``ConnectionResetError``.
+    permessage-deflate with clients that offer it. Raises ``HandshakeError`` with nothing sent.
     """
     key = _key(request)
     deflater, extension = _negotiate(request) if compress else (None, "")
     protocol, transport = request.protocol, request.transport
     if transport is None:
-        raise ConnectionResetError
+        raise HandshakeError("the client is gone")
     accepted = base64.b64encode(hashlib.sha1(key + WS_KEY, usedforsecurity=False).digest())
     transport.write(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -62,6 +61,7 @@ def accept(
     protocol.transport = None  # aiohttp is not to close it
     protocol.connection_lost(None)  # and forgets the connection
     transport.set_protocol(websocket)
+    transport.resume_reading()  # aiohttp does not, if too much came while it waited for the answer
     return websocket
 
 
@@ -69,7 +69,8 @@ def _key(request: web.Request) -> bytes:
     """The client's key, of a request that is a handshake; raises ``HandshakeError``."""
     headers = request.headers
     upgrades = headers.get("Upgrade", "").strip().lower() == "websocket"
-    options = {each.strip().lower() for each in headers.get("Connection", "").split(",")}
+    listed = ",".join(headers.getall("Connection", ())).split(",")
+    options = {each.strip().lower() for each in listed}
     if request.method != "GET" or not upgrades or "upgrade" not in options:
         raise HandshakeError("no WebSocket handshake")
     if headers.get("Sec-WebSocket-Version") != "13":

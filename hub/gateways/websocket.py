@@ -21,7 +21,8 @@ from hub.delivery.frames import CLOSE, PONG, Deflater, frame, header
 HIGH_WATER: Final = 64 * 1024
 """Bytes in the transport's own buffer above which nothing more is written to it."""
 
-_LAST_WORDS: Final = 5.0  # seconds that a peer has to take what was written before the close
+_LAST_WORDS: Final = 5.0  # seconds that a peer has to take what was written, and to close
+_CODES_END: Final = 5000  # the reader refuses what is unknown among the lower ones
 _log = get_logger(__name__)
 
 
@@ -41,7 +42,8 @@ class Owner(Protocol):
         """The peer broke the protocol; once this returns, the line is closed with ``code``."""
 
     def lost(self) -> None:
-        """The connection is gone, whoever ended it. The last call."""
+        """The peer is gone, or the connection. ``abort`` it soon; of thousands that go at once, not
+        all in this turn of the loop. May be called twice."""
 
 
 class WebSocket(asyncio.Protocol):
@@ -54,8 +56,8 @@ class WebSocket(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_closing", "_cork", "_deflater", "_descriptor", "_direct", "_early", "_owner", "_plain",
-        "_reader", "_transport",
+        "_closing", "_cork", "_deadline", "_deflater", "_descriptor", "_direct", "_early", "_owner",
+        "_plain", "_reader", "_transport",
     )  # fmt: skip
 
     def __init__(
@@ -82,11 +84,14 @@ class WebSocket(asyncio.Protocol):
         self._descriptor = transport.get_extra_info("socket").fileno() if self._plain else -1
         self._direct = False  # the answer to the handshake may still be in the transport
         self._closing = False
+        self._deadline: asyncio.TimerHandle | None = None
         transport.set_write_buffer_limits(high=HIGH_WATER)
 
     def begin(self, owner: Owner) -> None:
         """Hands over to ``owner`` what comes from now on; again to hand it to another one."""
         self._owner = owner
+        if self._transport.get_write_buffer_size() > HIGH_WATER:
+            owner.blocked()
         early, self._early = self._early, b""
         if early:
             self._reader.feed_data(early)
@@ -132,15 +137,27 @@ class WebSocket(asyncio.Protocol):
             self._transport.write(data)
 
     def close(self, code: int = 1000) -> None:
-        """Sends a close frame after what was written, and closes; a peer that does not take it is
-        cut off, so that nothing stays in memory for it."""
+        """Sends a close frame after what was written, and closes when the peer does; one that does
+        not is cut off, so that nothing stays in memory for it."""
         if self._closing:
             return
         self._direct, self._closing = False, True
         self._transport.write(self._cork.take(self) + header(2, CLOSE) + code.to_bytes(2, "big"))
-        self._transport.close()
-        if self._transport.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(_LAST_WORDS, self._transport.abort)
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(_LAST_WORDS, self._transport.abort)
+        if self._plain:
+            self._close_own_side()
+        else:
+            self._transport.close()  # which waits for the peer's end of TLS
+
+    def _close_own_side(self) -> None:
+        """Of a connection that is closed while its peer still sends, the system takes from the peer
+        what that has not read yet. So the peer closes first, and what it sends is dropped."""
+        try:
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        except OSError:  # the peer is gone
+            self._transport.abort()
 
     def abort(self) -> None:
         """Closes at once and drops what was not sent."""
@@ -170,10 +187,11 @@ class WebSocket(asyncio.Protocol):
         if kind in (WSMsgType.TEXT, WSMsgType.BINARY):
             if self._owner is not None:
                 self._owner.received(data)
-        elif kind == WSMsgType.PING and self._direct:  # a peer that does not read needs no answer
-            self.send(header(len(data), PONG) + data)
+        elif kind == WSMsgType.PING:
+            if self._transport.get_write_buffer_size() <= HIGH_WATER:  # else it would not read it
+                self.send(header(len(data), PONG) + data)
         elif kind == WSMsgType.CLOSE:
-            self.close()
+            self.close(_answer(data))
 
     def broken(self, error: BaseException) -> None:
         """The peer sent something that is no WebSocket frame, or too large a message."""
@@ -197,11 +215,33 @@ class WebSocket(asyncio.Protocol):
         if self._owner is not None:
             self._owner.writable()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The descriptor is closed after this returns, and may be another connection's then."""
+    def eof_received(self) -> bool:
+        """The peer has closed. Closing this side is left to the owner: the loop would do it for all
+        who left in one go."""
+        if self._closing:
+            return False  # this is what ``close`` waits for
         self._direct, self._closing = False, True
         if self._owner is not None:
             self._owner.lost()
+        return self._plain and self._owner is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The descriptor is closed after this returns, and may be another connection's then."""
+        self._direct, self._closing = False, True
+        owner, self._owner = self._owner, None
+        del self._reader  # which refers to this object, too
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if owner is not None:
+            owner.lost()
+
+
+def _answer(code: int) -> int:
+    """The code that answers a close frame: its own, unless that must not be sent (RFC 6455,
+    section 7.4). 0 is none."""
+    if code == WSCloseCode.ABNORMAL_CLOSURE or code >= _CODES_END:
+        return WSCloseCode.PROTOCOL_ERROR
+    return code or WSCloseCode.OK
 
 
 class _Received(WebSocketDataQueue):

@@ -16,6 +16,8 @@ class Health:
 
     def __init__(self, checks: dict[str, Check]) -> None:
         self._checks = checks
+        self.draining = False
+        """Whether the node is about to stop, and wants no new clients."""
 
     async def state(self) -> dict[str, str]:
         """``{dependency: "ok" | what is wrong}``, all asked at once."""

@@ -13,6 +13,7 @@ import uvloop
 from aiohttp import web
 
 from config.logs import setup_logging
+from hub.domain.codes import Code
 from hub.gateways.sio.engine import Engine
 from hub.gateways.sio.server import Client, SocketServer
 from hub.listen import listen, url_of
@@ -40,6 +41,9 @@ class Echo:
             client.emit("message-back", *args)
         elif name == "message-with-ack" and ack_id is not None:
             client.acknowledge(ack_id, *args)
+
+    def closing(self, client: Client, code: Code, retry_after: float) -> None:
+        """Nothing to say."""
 
     async def disconnected(self, client: Client, reason: str) -> None:
         """Nothing to forget."""

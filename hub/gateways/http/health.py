@@ -23,6 +23,7 @@ class HealthResources:
     async def ready(self, request: web.Request) -> web.Response:
         """200 when the node can take clients, else 503; the state of each dependency either way."""
         states = await self._health.state()
-        ready = all(state == "ok" for state in states.values())
-        document = {"status": "ready" if ready else "unavailable", "dependencies": states}
+        ready = all(state == "ok" for state in states.values()) and not self._health.draining
+        status = "ready" if ready else "draining" if self._health.draining else "unavailable"
+        document = {"status": status, "dependencies": states}
         return answer(document, status=200 if ready else 503)

@@ -38,7 +38,10 @@ _log = get_logger(__name__)
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
     """The Engine.IO server. ``outbox_bytes``: the bound of each session's outbox. ``cork``: what
-    WebSockets write through. ``http_compression``: for polling and WebSocket alike."""
+    WebSockets write through. ``http_compression``: for polling and WebSocket alike.
+
+    ``accepting``: whether new sessions are let in.
+    """
 
     ping_interval: float
     ping_timeout: float
@@ -54,11 +57,14 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         }
         super().__init__(**options)
         self.outbox_bytes = outbox_bytes
+        self.accepting = True
         self.heartbeats = Heartbeats(self.ping_interval, self.ping_timeout)
         self.sockets: dict[str, EngineSocket] = {}
         self._cork = cork or Cork()
         self._leaving: dict[str, EngineSocket] = {}
-        self._departed: deque[tuple[EngineSocket, str]] = deque()
+        self._nobody_leaving = asyncio.Event()
+        self._nobody_leaving.set()
+        self._departed: deque[tuple[EngineSocket, str, WebSocket | None]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def attach(self, app: web.Application, engineio_path: str = "engine.io") -> None:
@@ -91,12 +97,15 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             return
         if socket.outbox:
             self._leaving[socket.sid] = socket
+            self._nobody_leaving.clear()
             asyncio.get_running_loop().call_later(_LINGER, self._left, socket)
         await self.handlers["disconnect"](socket.sid, reason)
 
-    def departed(self, socket: EngineSocket, reason: str) -> None:
+    def departed(
+        self, socket: EngineSocket, reason: str, websocket: WebSocket | None = None
+    ) -> None:
         """As ``ended``, soon: thousands that leave at once do not hold up those who stay."""
-        self._departed.append((socket, reason))
+        self._departed.append((socket, reason, websocket))
         if len(self._departed) == 1:
             self.spawn(self._see_off())
 
@@ -104,15 +113,28 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         clock = asyncio.get_running_loop().time
         pause = clock() + _DEPARTING
         while self._departed:
-            await self.ended(*self._departed[0])
+            socket, reason, websocket = self._departed[0]
+            try:
+                if websocket is not None:
+                    socket.gone(websocket)
+                await self.ended(socket, reason)
+            except Exception:  # noqa: BLE001 - the next one must go all the same
+                _log.exception("engine.departure_failed", sid=socket.sid)
             self._departed.popleft()
             if clock() > pause:
                 await asyncio.sleep(0)
                 pause = clock() + _DEPARTING
 
     def _left(self, socket: EngineSocket) -> None:
-        self._leaving.pop(socket.sid, None)
+        """It has fetched everything, or had the time to."""
         socket.outbox.clear()
+        self._leaving.pop(socket.sid, None)
+        if not self._leaving:
+            self._nobody_leaving.set()
+
+    async def wait_left(self) -> None:
+        """Returns when everyone has fetched what was said last, or had the time to."""
+        await self._nobody_leaving.wait()
 
     async def stop(self) -> None:
         """Ends every session and every task."""
@@ -147,6 +169,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         if request.method == "OPTIONS":
             return web.Response(headers=_TEXT)
         sid = requests.check(request, self.transports)
+        if sid is None and not self.accepting:
+            raise Refused(requests.DRAINING)
         websocket = request.query["transport"] == "websocket"
         if sid is None:
             return await self._open(request, environ)
@@ -218,7 +242,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         except exceptions.EngineIOError as error:
             raise Refused(requests.BAD_REQUEST, str(error)) from error
         if socket.closed and not socket.outbox:
-            self._leaving.pop(socket.sid, None)
+            self._left(socket)
         payload = SEPARATOR.join(map(binary.encode, packets))
         response = web.Response(body=payload, headers=_TEXT)
         if self.http_compression and len(payload) >= self.compression_threshold:

@@ -31,8 +31,8 @@ class Heartbeats:
         """Waits for the time of the next ping; also what a pong does."""
         self._pongs.pop(session, None)
         self._pings.pop(session, None)  # to the end
-        self._pings[session] = asyncio.get_running_loop().time() + self._interval
-        if self._timer is None:
+        due = self._pings[session] = asyncio.get_running_loop().time() + self._interval
+        if self._timer is None or self._timer.when() > due + _GRAIN:
             self._set_timer()
 
     def stop(self, session: Beating) -> None:
@@ -44,23 +44,28 @@ class Heartbeats:
             self._timer = None
 
     def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         loop = asyncio.get_running_loop()
         fronts = [next(iter(waiting.values())) for waiting in (self._pings, self._pongs) if waiting]
         self._timer = loop.call_at(min(fronts) + _GRAIN, self._beat) if fronts else None
 
     def _beat(self) -> None:
         now = asyncio.get_running_loop().time()
-        for session in _due(self._pongs, now):
-            if self._pongs.pop(session, None) is not None:  # else the one before stopped it
-                session.timed_out()
-        for session in _due(self._pings, now):
-            due = self._pings.pop(session, None)
-            if due is not None:
-                # A late ping leaves less time for the pong, so that silence ends the session when
-                # it was announced to; but never less than half.
-                self._pongs[session] = max(due + self._timeout, now + self._timeout / 2)
-                session.ping()
-        self._set_timer()
+        try:
+            for session in _due(self._pongs, now):
+                if _still_due(self._pongs, session, now):
+                    del self._pongs[session]
+                    session.timed_out()
+            for session in _due(self._pings, now):
+                if _still_due(self._pings, session, now):
+                    # A late ping leaves less time for the pong, so that silence ends the session
+                    # when it was announced to; but never less than half.
+                    due = self._pings.pop(session)
+                    self._pongs[session] = max(due + self._timeout, now + self._timeout / 2)
+                    session.ping()
+        finally:
+            self._set_timer()
 
 
 def _due(waiting: dict[Beating, float], now: float) -> list[Beating]:
@@ -71,3 +76,9 @@ def _due(waiting: dict[Beating, float], now: float) -> list[Beating]:
             break
         found.append(session)
     return found
+
+
+def _still_due(waiting: dict[Beating, float], session: Beating, now: float) -> bool:
+    """Whether none of those before it stopped it, or started it anew."""
+    due = waiting.get(session)
+    return due is not None and due <= now

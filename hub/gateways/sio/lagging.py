@@ -30,11 +30,11 @@ class Target(Protocol):
     def reading(self) -> bool:
         """Whether its client has taken everything that was queued."""
 
-    def reset(self, notice: Reset) -> None:
-        """Sends the notice; its channel does not lag any more then."""
+    def send_reset(self, notice: Reset) -> None:
+        """Sends the notice."""
 
     def deliver(self, messages: Sequence[Message]) -> None:
-        """Sends events."""
+        """Sends events, as far as ``Lagging.pass_on`` lets it."""
 
 
 class Lagging:
@@ -42,22 +42,21 @@ class Lagging:
     As soon as the client has read what else was queued, it gets one ``reset`` with the snapshot for
     each channel, and then what came after that.
 
-    Live events are kept while the snapshot is being read, and dropped before that.
+    Live events are kept while the snapshot is being read, and dropped before that. Some that it
+    covers may come even later: what is stored is delivered a moment after that.
     """
 
-    __slots__ = ("_busy", "_channels", "_summary", "_target")
+    __slots__ = ("_busy", "_channels", "_covered", "_summary", "_target")
 
     def __init__(self, target: Target, summary: Summary) -> None:
         self._target = target
         self._summary = summary
         self._channels: dict[str, list[Message] | None] = {}  # → what is kept
+        self._covered: dict[str, int] = {}  # up to where a snapshot went, until delivery is there
         self._busy = False
 
     def __bool__(self) -> bool:
-        return bool(self._channels)
-
-    def __contains__(self, channel: object) -> bool:
-        return channel in self._channels
+        return bool(self._channels or self._covered)
 
     def add(self, channels: Collection[str]) -> None:
         """Notes that events of these channels were dropped."""
@@ -66,18 +65,22 @@ class Lagging:
     def forget(self, channel: str) -> None:
         """The channel does not lag any more, or is not followed."""
         self._channels.pop(channel, None)
+        self._covered.pop(channel, None)
 
-    def keep(self, messages: Sequence[Message]) -> bool:
-        """Takes the next events of a channel if that lags."""
-        channel = messages[0].channel
+    def pass_on(self, message: Message) -> bool:
+        """Whether the next event of a channel is to be sent now; else it is kept, or dropped."""
+        channel = message.channel
         if channel not in self._channels:
-            return False
+            covered = self._covered.get(channel, 0)
+            if message.offset >= covered:
+                self._covered.pop(channel, None)
+            return message.offset > covered
         kept = self._channels[channel]
         if kept is not None and len(kept) < _KEPT_AT_MOST:
-            kept.extend(messages)
+            kept.append(message)
         else:
             self._channels[channel] = None
-        return True
+        return False
 
     async def catch_up(self) -> None:
         """Sends what is due, as long as the client reads; harmless while it is doing so already."""
@@ -101,6 +104,8 @@ class Lagging:
         kept = self._channels.get(channel)
         if kept is None:  # it is not followed any more, or more came than is kept
             return
-        self._target.reset(notice)
-        if rest := [message for message in kept if message.offset > notice.offset]:
-            self._target.deliver(rest)
+        del self._channels[channel]
+        self._covered[channel] = notice.offset
+        self._target.send_reset(notice)
+        if kept:
+            self._target.deliver(kept)

@@ -67,3 +67,4 @@ class Probe:
     def lost(self) -> None:
         """The WebSocket went before the session changed over."""
         self._finish()
+        self._websocket.abort()

@@ -14,6 +14,7 @@ class Refusal:
     code: int
     message: str
     status: int = 400
+    retry_after: int | None = None
 
 
 UNKNOWN_TRANSPORT: Final = Refusal(0, "Transport unknown")
@@ -22,6 +23,7 @@ BAD_METHOD: Final = Refusal(2, "Bad handshake method")
 BAD_REQUEST: Final = Refusal(3, "Bad request")
 FORBIDDEN: Final = Refusal(4, "Forbidden", 403)
 UNKNOWN_VERSION: Final = Refusal(5, "Unsupported protocol version")
+DRAINING: Final = Refusal(4, "Draining", 503, retry_after=1)
 TOO_LARGE: Final = Refusal(3, "Payload too large", 413)
 
 
@@ -36,7 +38,10 @@ class Refused(Exception):
     def response(self) -> web.Response:
         """``{"code", "message"}``, as the reference server answers."""
         body = {"code": self.refusal.code, "message": self.refusal.message}
-        return web.json_response(body, status=self.refusal.status)
+        response = web.json_response(body, status=self.refusal.status)
+        if self.refusal.retry_after is not None:
+            response.headers["Retry-After"] = str(self.refusal.retry_after)
+        return response
 
 
 def check(request: web.Request, transports: Collection[str]) -> str | None:

@@ -32,6 +32,9 @@ from hub.gateways.sio.session import EngineSocket
 CONNECT_TIMEOUT: Final = 45.0
 """Seconds that a connection may be without any namespace, as with the reference server."""
 
+CONNECTS_AT_ONCE: Final = 128
+"""Clients that are being let in at a time."""
+
 _log = get_logger(__name__)
 _LIBRARY = logging.getLogger("socketio")
 
@@ -96,6 +99,9 @@ class Namespace(Protocol):
         """Handles one event; the client's next one waits. Acknowledges it if ``ack_id`` is not
         None, or raises."""
 
+    def closing(self, client: Client, code: codes.Code, retry_after: float) -> None:
+        """The server is about to end the connection: the client is to be told why."""
+
     async def disconnected(self, client: Client, reason: str) -> None:
         """An accepted client is gone."""
 
@@ -105,7 +111,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 
     ``accept_binary``: whether events may hold bytes, both ways; the contract has none, so an
     unfinished binary event cannot hold memory. ``connect_timeout``: seconds that a connection may
-    be without any namespace.
+    be without any namespace. ``connects_at_once``: how many clients are being let in at a time; the
+    others wait their turn, so that thousands who come to a node at once do not drown its stores.
     """
 
     eio: Engine
@@ -115,12 +122,14 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         *,
         accept_binary: bool = False,
         connect_timeout: float = CONNECT_TIMEOUT,
+        connects_at_once: int = CONNECTS_AT_ONCE,
         **options: Any,
     ) -> None:
         super().__init__(async_handlers=False, logger=_LIBRARY, engineio_logger=_LIBRARY, **options)
         self.manager_initialized = True
         self.accept_binary = accept_binary
         self._connect_timeout = connect_timeout
+        self._admission = asyncio.Semaphore(connects_at_once)
         self._served: dict[str, Namespace] = {}
         self._clients: dict[str, dict[str, Client]] = {}  # engine sid → namespace → client
         self._without: dict[str, asyncio.TimerHandle] = {}  # engine sids without a namespace
@@ -130,10 +139,19 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         """Serves ``name`` by ``namespace``."""
         self._served[name] = namespace
 
+    def served(self, name: str) -> Namespace:
+        """What serves ``name``; raises ``KeyError``."""
+        return self._served[name]
+
     @property
     def sessions(self) -> int:
         """How many clients are connected to any namespace."""
         return len(self._clients)
+
+    def tell_closing(self, socket: EngineSocket, code: codes.Code, retry_after: float) -> None:
+        """Lets every namespace of a connection say why that ends."""
+        for client in self._clients.get(socket.sid, {}).values():
+            self._served[client.namespace].closing(client, code, retry_after)
 
     async def remove(self, client: Client, reason: str) -> None:
         """Takes an accepted client out of its namespace, once."""
@@ -227,7 +245,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             client.push(packets.CONNECT_ERROR, b'{"message":"Invalid namespace"}')
             return
         try:
-            extra = await served.connect(client, data)
+            async with self._admission:
+                extra = await served.connect(client, data)
         except codes.HubError as error:
             _refuse(client, error)
         except Exception:  # noqa: BLE001 - the one place where a failing connect becomes an answer

@@ -54,8 +54,11 @@ class Host(Protocol):
     async def ended(self, socket: "EngineSocket", reason: str) -> None:
         """The session is over, and this returns when everything knows it."""
 
-    def departed(self, socket: "EngineSocket", reason: str) -> None:
-        """As ``ended``, later: among many that leave at once."""
+    def departed(
+        self, socket: "EngineSocket", reason: str, websocket: WebSocket | None = None
+    ) -> None:
+        """As ``ended``, later: among many that leave at once. Calls ``gone`` before, if the peer
+        left ``websocket``."""
 
 
 class Pressure(Protocol):
@@ -183,8 +186,8 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         """Goes on over a WebSocket, as its owner."""
         self.upgraded = True
         self._websocket = websocket
-        self._flush()
         websocket.begin(self)
+        self._flush()
 
     def blocked(self) -> None:
         """The peer does not take what is written."""
@@ -212,6 +215,8 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     def received(self, message: str | bytes) -> None:
         """Takes a message of the peer, behind those that came before it."""
+        if self.closed:  # only its last words are still on their way
+            return
         if not self._handling:
             if message == "3":  # a pong, much the most frequent one
                 self.host.heartbeats.start(self)
@@ -244,15 +249,16 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         """The peer broke the WebSocket protocol."""
         if code == 1009 and self.pressure is not None:
             self.pressure.too_large()
+        self.outbox.clear()
         self._stop()
         self.host.departed(self, _reason.TRANSPORT_ERROR)
 
     def lost(self) -> None:
-        """The connection is gone."""
-        if not self.closed:
-            self.outbox.clear()
-            self._stop()
-            self.host.departed(self, _reason.TRANSPORT_CLOSE)
+        """The peer is gone; the rest of the session follows in its turn (``gone``)."""
+        websocket = self._websocket
+        if websocket is not None:
+            self._websocket = self.direct = None
+            self.host.departed(self, _reason.TRANSPORT_CLOSE, websocket)
 
     # -- packets in -------------------------------------------------------------------------------
 
@@ -277,9 +283,14 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     # -- the end ----------------------------------------------------------------------------------
 
     async def close(
-        self, wait: bool = True, abort: bool = False, reason: str | None = None
+        self,
+        wait: bool = True,
+        abort: bool = False,
+        reason: str | None = None,
+        *,
+        code: int = 1000,
     ) -> None:
-        """Ends the session, once.
+        """Ends the session, once; a WebSocket closes with ``code``.
 
         With ``abort``, what was not sent is dropped. Else the client gets it; one that polls, by
         the poll that waits or by its next one.
@@ -297,7 +308,9 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
             if reason == _reason.PING_TIMEOUT:
                 websocket.abort()  # nobody is there to take a close frame
             else:
-                websocket.close()
+                websocket.close(code)
+        elif self.upgraded:  # its peer has left a moment ago
+            self.outbox.clear()
         elif reason != _reason.CLIENT_DISCONNECT and (self._poll is not None or not abort):
             self.outbox.offer(_CLOSE)
         self._stop()
@@ -319,6 +332,12 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
             asyncio.get_running_loop().call_later(_FAREWELL, websocket.abort)
         self._stop()
         self.host.departed(self, _reason.TRANSPORT_ERROR)
+
+    def gone(self, websocket: WebSocket) -> None:
+        """Ends the session of a peer that has left ``websocket``."""
+        websocket.abort()
+        self.outbox.clear()
+        self._stop()
 
     def _stop(self) -> None:
         self.closed = True

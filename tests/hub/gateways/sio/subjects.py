@@ -14,6 +14,7 @@ from typing import Any
 import socketio
 from aiohttp import web
 
+from hub.domain.codes import Code
 from hub.gateways.sio.server import Client, SocketServer
 from hub.gateways.sio.session import EngineSocket
 from tests.conformance.raw import Endpoint, endpoint
@@ -154,6 +155,9 @@ class _Namespace:
         answer = await self._application.handle(name, *args)
         if ack_id is not None:
             client.acknowledge(ack_id, answer)
+
+    def closing(self, client: Client, code: Code, retry_after: float) -> None:
+        """Nothing to say."""
 
     async def disconnected(self, client: Client, reason: str) -> None:
         self._application.disconnects += 1
