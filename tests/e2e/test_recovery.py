@@ -146,27 +146,6 @@ async def pair(system: System) -> AsyncIterator[Pair]:
         await other.stop()
 
 
-@pytest.mark.timeout(120)
-async def test_a_node_killed_under_its_clients(system: System) -> None:
-    async with (
-        pair(system) as both,
-        js_client(both.front.url, system.token(), transports=["websocket"]) as one,
-        js_client(both.front.url, system.token(), transports=["polling"]) as two,
-        streaming(system, one, two) as stream,
-    ):
-        clients = (one, two)
-        for turn in (1, 2):
-            await both.kill_first()
-            for client in clients:
-                await returned(client, turn)
-                await heard_something(client)
-            if turn == 1:
-                await both.nodes[1].start()
-        for client in clients:
-            await has_everything(client, stream)
-            assert recoveries(client) == [False, True, True]
-
-
 async def test_subscribed_and_cut_before_any_event(system: System) -> None:
     """The acknowledgement was the last that the client heard; then its node dies."""
     async with (
