@@ -22,7 +22,6 @@ _SAVED_AT_ONCE: Final = 500
 _SLICES: Final = 16
 _RENEWALS: Final = 4  # in the time that a lost session is kept
 _RETRY: Final = 0.5
-_GATHER: Final = 0.01
 _PATIENCE: Final = 2.0  # seconds that anybody waits for a save
 _log = get_logger(__name__)
 
@@ -58,10 +57,9 @@ class _Save(NamedTuple):
 class Sessions:
     """Saving and loading legs. A lost leg is kept for ``keep`` seconds.
 
-    Promises: an earlier save of a leg never replaces a later one. What changes within a few
-    milliseconds leaves in one round trip, at once if somebody waits for it or a session ends. The
-    renewals of a node are spread evenly over time, however its clients came. Without ``run``
-    nothing is saved.
+    Promises: an earlier save of a leg never replaces a later one; all that changes in one turn of
+    the event loop leaves in one round trip; the renewals of a node are spread evenly over time,
+    however its clients came. Without ``run`` nothing is saved.
     """
 
     def __init__(self, redis: Redis, keys: Keys, keep: float) -> None:
@@ -76,7 +74,6 @@ class Sessions:
         self._ended: list[_Save] = []
         self._waiting: dict[Leg, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
-        self._hurry = asyncio.Event()
 
     def __len__(self) -> int:
         """How many legs are kept alive."""
@@ -101,7 +98,6 @@ class Sessions:
         waiting = self._waiting.get(leg)
         if waiting is None:
             waiting = self._waiting[leg] = asyncio.get_running_loop().create_future()
-            self._hurry.set()
         async with asyncio.timeout(_PATIENCE):
             await asyncio.shield(waiting)
 
@@ -119,7 +115,6 @@ class Sessions:
             _settle([waiting], None)
         self._ended += [_Save(leg.pid, name, (0, 0, b"")) for name in (leg.name, *more)]
         self._wake.set()
-        self._hurry.set()
 
     def save_all(self) -> None:
         """Saves everything again: Redis may have come back without what it was told last."""
@@ -144,7 +139,6 @@ class Sessions:
                 self._due = (self._due + 1) % _SLICES
             if not self._pending:
                 await self._woken(renewal)
-                await self._gather(renewal)
             elif not await self._flush():
                 await asyncio.sleep(_RETRY)
 
@@ -169,18 +163,6 @@ class Sessions:
                 await self._wake.wait()
         except TimeoutError:
             return
-
-    async def _gather(self, renewal: float) -> None:
-        """Lets more come, so that a crowd needs few round trips; not while somebody waits, and not
-        past the loop's time ``renewal``."""
-        self._hurry.clear()
-        if self._changed and not (self._waiting or self._ended):
-            soon = asyncio.get_running_loop().time() + _GATHER
-            try:
-                async with asyncio.timeout_at(min(soon, renewal)):
-                    await self._hurry.wait()
-            except TimeoutError:
-                return
 
     def _mark(self, leg: Leg) -> None:
         self._changed[leg] = None
