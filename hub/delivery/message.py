@@ -34,14 +34,16 @@ class Run(tuple[Message, ...]):  # noqa: SLOT001 - a tuple cannot have any
     A frame ends with the recovery string of its connection: what stands *before* the event's own
     offset, the offset, and what stands *after* it. Mostly all connections have the same after, and
     a before of the same length. ``cuts``: for these two, the bytes between the befores, so that a
-    connection's frames are ``before.join(cut)``.
+    connection's frames are ``before.join(cut)``. ``size``: bytes of the envelopes.
     """
 
     cuts: dict[tuple[int, bytes], list[bytes]]
+    size: int
 
     def __init__(self, messages: Iterable[Message]) -> None:
         del messages  # are in the tuple already
         self.cuts = {}
+        self.size = sum(len(each.envelope) for each in self)
 
     def cut(self, key: tuple[int, bytes]) -> list[bytes]:
         """Makes ``cuts[key]``; the key is the length of the before, and the after."""

@@ -10,6 +10,7 @@ from hub.delivery.outbox import Entry
 from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.principal import Principal
+from hub.gateways.sio import packets
 from hub.gateways.sio.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio.server import Client
 from hub.services.recovery import Arrival, Session
@@ -59,6 +60,9 @@ class Connection:
             self._deliver_behind(messages)
             return
         run = messages if type(messages) is Run else Run(messages)
+        if run.size > self._socket.outbox.limit:  # one by one, as far as the client takes them
+            self._deliver_behind(run)
+            return
         last = run[-1]
         if last.channel != self._channel:
             self._prepare(last.channel, last.epoch)
@@ -216,8 +220,9 @@ class Connection:
         self._socket.abort(last=head + self.stamp(None))
 
     def too_large(self) -> None:
-        """It is told why the connection ends."""
-        self.send("closing", _closing(codes.PAYLOAD_TOO_LARGE, None))
+        """It is told why the connection ends, and that it is not to come back."""
+        self.tell_closing(codes.PAYLOAD_TOO_LARGE)
+        self.client.push(packets.DISCONNECT, b"")
 
 
 class _Stamped:

@@ -163,6 +163,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             del self._clients[client.socket.sid]
             self._wait_for_connect(client.socket)
         await self._served[client.namespace].disconnected(client, reason)
+        client.state = None  # which may refer to the client
 
     def _engineio_server_class(self) -> type[Engine]:
         return Engine
@@ -270,6 +271,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         socket = client.socket
         if socket.closed:  # it went while it was being let in
             await served.disconnected(client, self.reason.CLIENT_DISCONNECT)
+            client.state = None
             return
         self._cancel_wait(socket.sid)
         self._clients.setdefault(socket.sid, {})[client.namespace] = client

@@ -143,6 +143,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
                 await self.close(abort=True, reason=_reason.TRANSPORT_ERROR)
                 raise exceptions.EngineIOError("two polls at a time")
             self._poll = asyncio.get_running_loop().create_future()
+            self._relieve()  # the outbox may be empty because everything in it gave way
             try:
                 await self._poll
             finally:
@@ -341,6 +342,6 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     def _stop(self) -> None:
         self.closed = True
-        self._websocket = self.direct = None
+        self._websocket = self.direct = self.pressure = None
         self.host.heartbeats.stop(self)
         self.wake_poll()

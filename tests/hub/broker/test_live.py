@@ -107,13 +107,21 @@ async def test_a_confirmation_of_an_earlier_subscription_is_not_taken_for_a_late
 # -- one read, one turn ---------------------------------------------------------------------------
 
 
+def publish_as_one(redis: SyncRedis, *what: tuple[str, bytes]) -> None:
+    """Publishes ``(channel, payload)``s so that a subscriber reads them together."""
+    with redis.pipeline(transaction=True) as pipeline:
+        for channel, payload in what:
+            pipeline.publish(KEYS.live(channel), payload)
+        pipeline.execute()
+
+
 async def test_what_follows_on_in_one_read_is_one_batch(
     server: RedisServer, heard: Heard, sync_redis: SyncRedis
 ) -> None:
     async with listening(server.url, heard) as live:
         await live.follow(NEWS)
-        for payload in (message(1, 2), message(3), message(4, 3), message(8), message(9, 1, "e2")):
-            sync_redis.publish(KEYS.live(NEWS), payload)
+        batches = message(1, 2), message(3), message(4, 3), message(8), message(9, 1, "e2")
+        publish_as_one(sync_redis, *((NEWS, each) for each in batches))
         await heard.until(lambda: len(heard.batches) == 3)
     found = [(batch.epoch, batch.first, len(batch.envelopes)) for batch in heard.batches]
     assert found == [("e1", 1, 6), ("e1", 8, 1), ("e2", 9, 1)]
@@ -128,9 +136,8 @@ async def test_several_batches_of_one_read_are_one_turn_and_a_single_one_is_none
         sync_redis.publish(KEYS.live("job:a"), message(1))
         await heard.until(lambda: len(heard.batches) == 1)
         assert heard.turns == []
-        for first in (2, 3):
-            sync_redis.publish(KEYS.live("job:a"), message(first))
-            sync_redis.publish(KEYS.live("job:b"), message(first))
+        jobs = [(job, message(first)) for first in (2, 3) for job in ("job:a", "job:b")]
+        publish_as_one(sync_redis, *jobs)
         await heard.until(lambda: len(heard.batches) == 3)
     [turn] = heard.turns
     assert [(batch.channel, batch.first, batch.last) for batch in turn] == [

@@ -1,4 +1,4 @@
-"""When and with what a channel catches up. See also ``pressure_machine``."""
+"""When and with what a channel catches up. See also ``test_pressure_machine``."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import random
 import socket
@@ -20,12 +19,12 @@ from hub.delivery.frames import frame
 from hub.domain.codes import Code
 from hub.gateways import websocket as websocket_module
 from hub.gateways.sio import engine as engine_module
-from hub.gateways.sio.connection import Connection
 from hub.gateways.sio.server import Client, SocketServer
 from hub.gateways.sio.session import EngineSocket
-from hub.gateways.websocket import HIGH_WATER, WebSocket
+from hub.gateways.websocket import HIGH_WATER
 from tests.conformance.raw import Endpoint, endpoint
 from tests.hub.gateways.websocket.wire import Raw, connect, handshake, masked
+from tests.support.leftovers import nothing_left_behind
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -323,17 +322,11 @@ class TestTheEnd:
         assert asyncio.all_tasks() <= before
 
     async def test_of_a_session_leaves_nothing_behind(self, run: Running) -> None:
-        """Not even to the garbage collector, which looks at old objects once in a blue moon."""
-        gc.collect()
-        gc.disable()
-        try:
+        async with nothing_left_behind():
             for turn in range(50):
                 await self.come_and_go(run, turn)
             await run.forgotten()
             run.clients.clear()
-            await until(lambda: alive() == {})
-        finally:
-            gc.enable()
 
     @staticmethod
     async def come_and_go(run: Running, turn: int) -> None:
@@ -351,16 +344,6 @@ class TestTheEnd:
             await client.writer.wait_closed() if way != "reset" else None
         if turn % 10 == 0:
             await run.forgotten()
-
-
-def alive() -> dict[str, int]:
-    """How many there are of what a connection is made of."""
-    counts: dict[str, int] = {}
-    for each in gc.get_objects():
-        if isinstance(each, EngineSocket | WebSocket | Client | Connection):
-            name = type(each).__name__
-            counts[name] = counts.get(name, 0) + 1
-    return counts
 
 
 class Crowd:
