@@ -7,26 +7,18 @@ it reads the missing part from the log (``missing``, ``on_gap``).
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
+from hub.delivery.members import Members, Subscriber
 from hub.delivery.message import Message, Reset, Run
 from hub.domain.events import Encoded, Position
+
+__all__ = ["START", "Feed", "Subscriber"]
 
 START: Final = Position("0", 0)
 """The position before the first event of a channel that has none yet."""
 
 _JOINING_KEPT: Final = 2000
-
-
-class Subscriber(Protocol):
-    """A connection as a feed sees it. The methods never block and never raise: a connection that
-    cannot take more deals with it by itself, out of its bounded outbox (invariant 6)."""
-
-    def deliver(self, messages: Sequence[Message]) -> None:
-        """Takes the next events of a channel, one or more."""
-
-    def reset(self, notice: Reset) -> None:
-        """Learns that its channel goes on from another place."""
 
 
 @dataclass(eq=False, slots=True)
@@ -70,7 +62,7 @@ class Feed:
         self._target = 0
         self._unplaced: Position | None = None
         self._on_gap = on_gap
-        self._members: dict[Subscriber, None] = {}
+        self._members = Members()
         self._joining: dict[Subscriber, Joining] = {}
         self._ahead: dict[Subscriber, int] = {}
 
@@ -152,7 +144,7 @@ class Feed:
         told = [*self._members, *lacking]
         for subscriber in lacking:
             del self._ahead[subscriber]
-            self._members[subscriber] = None
+            self._members.add(subscriber)
         for joining in self._joining.values():
             joining.overflowed = True
         self._target = max(notice.offset, self._target if same_log else 0)
@@ -164,7 +156,7 @@ class Feed:
     def begin_join(self, subscriber: Subscriber) -> Joining:
         """Registers a subscriber whose missed events are about to be read. One that follows
         already is delivered nothing from now on until it has joined again."""
-        self._members.pop(subscriber, None)
+        self._members.discard(subscriber)
         self._ahead.pop(subscriber, None)
         joining = Joining(subscriber, self.position if self.begun else None)
         self._joining[subscriber] = joining
@@ -187,7 +179,7 @@ class Feed:
         if position.offset > self.offset:
             self._ahead[subscriber] = position.offset
             return
-        self._members[subscriber] = None  # first: delivering may make it leave again
+        self._members.add(subscriber)  # first: delivering may make it leave again
         rest = [message for message in joining.kept if message.offset > position.offset]
         if rest:
             subscriber.deliver(rest)
@@ -198,7 +190,7 @@ class Feed:
 
     def leave(self, subscriber: Subscriber) -> None:
         """Forgets a subscriber, wherever it stands."""
-        self._members.pop(subscriber, None)
+        self._members.discard(subscriber)
         self._joining.pop(subscriber, None)
         self._ahead.pop(subscriber, None)
 
@@ -208,8 +200,7 @@ class Feed:
             return
         self.offset = events[-1].offset
         messages = Run(Message(self.channel, self.epoch, event) for event in events)
-        for subscriber in list(self._members):
-            subscriber.deliver(messages)
+        self._members.deliver(messages)
         for joining in self._joining.values():
             _keep(joining, messages)
         if self._ahead:
@@ -220,7 +211,7 @@ class Feed:
         reached = [item for item in self._ahead.items() if item[1] <= self.offset]
         for subscriber, offset in reached:
             del self._ahead[subscriber]
-            self._members[subscriber] = None
+            self._members.add(subscriber)
             if rest := [message for message in messages if message.offset > offset]:
                 subscriber.deliver(rest)
 

@@ -53,11 +53,14 @@ class WebSocket(asyncio.Protocol):
     queue it for the end of the loop's turn, which costs as much as sending it. What the system does
     not take goes to the transport, and so does everything that comes while that has something left;
     that keeps the order.
+
+    ``descriptor``: the socket's, while whole frames may be written to it right away; else -1. It is
+    for who writes the same to many (and finds the ``cork`` open); anyone else calls ``send``.
     """
 
     __slots__ = (
-        "_closing", "_cork", "_deadline", "_deflater", "_descriptor", "_direct", "_early", "_owner",
-        "_plain", "_reader", "_transport",
+        "_closing", "_deadline", "_deflater", "_early", "_number", "_owner", "_plain", "_reader",
+        "_transport", "cork", "descriptor",
     )  # fmt: skip
 
     def __init__(
@@ -70,7 +73,7 @@ class WebSocket(asyncio.Protocol):
         early: bytes = b"",
     ) -> None:
         self._transport = transport
-        self._cork = cork or Cork()
+        self.cork = cork or Cork()
         self._deflater = deflater
         self._early = early  # what came right behind the handshake
         self._owner: Owner | None = None
@@ -81,8 +84,8 @@ class WebSocket(asyncio.Protocol):
             decode_text=True,
         )
         self._plain = transport.get_extra_info("sslcontext") is None
-        self._descriptor = transport.get_extra_info("socket").fileno() if self._plain else -1
-        self._direct = False  # the answer to the handshake may still be in the transport
+        self._number = transport.get_extra_info("socket").fileno() if self._plain else -1
+        self.descriptor = -1  # the answer to the handshake may still be in the transport
         self._closing = False
         self._deadline: asyncio.TimerHandle | None = None
         transport.set_write_buffer_limits(high=HIGH_WATER)
@@ -115,23 +118,28 @@ class WebSocket(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Sends whole frames; never waits, never raises. Dropped once the line is closing."""
-        if self._cork.closed:
-            self._cork.hold(self, data)
-        elif self._direct:
+        if self.cork.closed:
+            self.cork.hold(self, data)
+        elif self.descriptor >= 0:
             try:
-                sent = os.write(self._descriptor, data)
-            except OSError:  # full, or gone: the transport waits, or finds out
+                sent = os.write(self.descriptor, data)
+            except OSError:
                 sent = 0
             if sent < len(data):
-                self._direct = False
-                self._transport.write(data[sent:])
+                self.send_rest(data, sent)
         elif not self._closing:
             self._send_behind(data)
+
+    def send_rest(self, data: bytes, sent: int) -> None:
+        """Of ``data`` the system took only ``sent`` bytes: it is full, or the peer is gone. The
+        transport waits, or finds out."""
+        self.descriptor = -1
+        self._transport.write(data[sent:])
 
     def _send_behind(self, data: bytes) -> None:
         """Writes behind what the transport still has; directly again once it has nothing."""
         if self._plain and not self._transport.get_write_buffer_size():
-            self._direct = True
+            self.descriptor = self._number
             self.send(data)
         else:
             self._transport.write(data)
@@ -141,8 +149,8 @@ class WebSocket(asyncio.Protocol):
         not is cut off, so that nothing stays in memory for it."""
         if self._closing:
             return
-        self._direct, self._closing = False, True
-        self._transport.write(self._cork.take(self) + header(2, CLOSE) + code.to_bytes(2, "big"))
+        self.descriptor, self._closing = -1, True
+        self._transport.write(self.cork.take(self) + header(2, CLOSE) + code.to_bytes(2, "big"))
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(_LAST_WORDS, self._transport.abort)
         if self._plain:
@@ -161,7 +169,7 @@ class WebSocket(asyncio.Protocol):
 
     def abort(self) -> None:
         """Closes at once and drops what was not sent."""
-        self._direct, self._closing = False, True
+        self.descriptor, self._closing = -1, True
         self._transport.abort()
 
     # -- in ---------------------------------------------------------------------------------------
@@ -220,14 +228,14 @@ class WebSocket(asyncio.Protocol):
         who left in one go."""
         if self._closing:
             return False  # this is what ``close`` waits for
-        self._direct, self._closing = False, True
+        self.descriptor, self._closing = -1, True
         if self._owner is not None:
             self._owner.lost()
         return self._plain and self._owner is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The descriptor is closed after this returns, and may be another connection's then."""
-        self._direct, self._closing = False, True
+        self.descriptor, self._closing = -1, True
         owner, self._owner = self._owner, None
         del self._reader  # which refers to this object, too
         if self._deadline is not None:

@@ -1,6 +1,8 @@
 """One client of the namespace ``/``: a subscriber that writes Socket.IO packets."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -23,13 +25,12 @@ class Connection:
     """A connected client and the channels it follows.
 
     Until ``greet``, live events are held back, so that ``hello`` and what was missed come first.
-    ``channels`` says what was handed to the transport, never what still waits: it is what the
-    client sends back as its offset when it recovers.
     """
 
     __slots__ = (
-        "_after", "_before", "_channel", "_cut", "_held", "_lagging", "_live", "_roster", "_socket",
-        "_summary", "arrival", "channels", "client", "principal", "promised", "session",
+        "_after", "_before", "_channel", "_channels", "_cut", "_held", "_lagging", "_limit",
+        "_live", "_offset", "_roster", "_socket", "_summary", "arrival", "client", "principal",
+        "promised", "session",
     )  # fmt: skip
 
     def __init__(
@@ -37,7 +38,7 @@ class Connection:
     ) -> None:
         self.client = client
         self.principal = principal
-        self.channels: dict[str, int] = {}  # in the order joined; → offset of the last event sent
+        self._channels: dict[str, int] = {}
         self.session = session
         self.arrival: Arrival | None = None  # what connecting joined, until it is told of
         self.promised: tuple[str, ...] = ()  # followed, but the client was not told of it yet
@@ -47,27 +48,62 @@ class Connection:
         self._summary = summary
         self._lagging: Lagging | None = None  # most clients never lag
         self._live = False  # nothing is held, and no channel lags
+        self._limit = client.socket.outbox.limit
         self._channel: str | None = None  # whose recovery string is prepared
+        self._offset = 0  # of that channel; ``_channels`` learns of it later
         self._around(b"", _END)
         client.socket.pressure = self
 
+    @property
+    def channels(self) -> dict[str, int]:
+        """What it follows, in the order joined → the offset of the last event sent: what was handed
+        to the transport, never what still waits. The client sends it back when it recovers."""
+        if self._channel is not None:
+            self._channels[self._channel] = self._offset
+        return self._channels
+
+    @channels.setter
+    def channels(self, channels: dict[str, int]) -> None:
+        self._channel, self._channels = None, channels
+
     # -- what a feed calls ------------------------------------------------------------------------
 
-    def deliver(self, messages: Sequence[Message]) -> None:
-        """Sends the next events of a channel, in one write."""
-        direct = self._socket.direct
-        if direct is None or not self._live:
-            self._deliver_behind(messages)
-            return
+    @staticmethod
+    def fan_out(connections: "Iterable[Connection]", messages: Sequence[Message]) -> None:
+        """Sends the next events of a channel to each connection, in one write.
+
+        This loop is what a delivery costs. For a client that keeps up nothing is called in it but
+        ``join`` and ``write``; it does what ``WebSocket.send`` would do.
+        """
         run = messages if type(messages) is Run else Run(messages)
-        if run.size > self._socket.outbox.limit:  # one by one, as far as the client takes them
-            self._deliver_behind(run)
-            return
         last = run[-1]
-        if last.channel != self._channel:
-            self._prepare(last.channel, last.epoch)
-        direct.send(self._before.join(run.cuts.get(self._cut) or run.cut(self._cut)))
-        self.channels[last.channel] = last.offset
+        channel, epoch, offset, size = last.channel, last.epoch, last.offset, run.size
+        write, key, cut = os.write, None, []
+        for each in connections:
+            line = each._socket.direct
+            if line is None or not each._live or size > each._limit:
+                each._deliver_behind(run)
+                continue
+            if each._channel != channel:
+                each._prepare(channel, epoch)
+            if each._cut is not key:
+                key = each._cut
+                cut = run.cuts.get(key) or run.cut(key)
+            frames = each._before.join(cut)
+            if line.descriptor < 0 or line.cork.closed:
+                line.send(frames)
+            else:
+                try:
+                    sent = write(line.descriptor, frames)
+                except OSError:
+                    sent = 0
+                if sent < len(frames):
+                    line.send_rest(frames, sent)
+            each._offset = offset
+
+    def deliver(self, messages: Sequence[Message]) -> None:
+        """As ``fan_out``, to this connection alone."""
+        self.fan_out((self,), messages)
 
     def reset(self, notice: Reset) -> None:
         """Tells that a channel goes on from another place."""
@@ -86,19 +122,19 @@ class Connection:
         until an event of another channel is sent, or of another epoch."""
         if self._roster.epoch(channel) != epoch:  # its very first event, or the log began anew
             self._roster.moved(channel, epoch)
-        self._channel = channel
+        channels = self.channels
+        self._channel, self._offset = channel, channels.get(channel, 0)
         if not self._roster.prefix:
             self._around(b"", _END)
             return
-        names = list(self.channels)
-        at = names.index(channel)
-        offsets = list(map(str, self.channels.values()))
+        at = list(channels).index(channel)
+        offsets = list(map(str, channels.values()))
         before = "".join(f"{each}." for each in offsets[:at])
         after = "".join(f".{each}" for each in offsets[at + 1 :])
         self._around(self._roster.prefix + before.encode(), after.encode() + _END)
 
     def _around(self, before: bytes, after: bytes) -> None:
-        self._before, self._after, self._cut = before, after, (len(before), after)
+        self._before, self._after, self._cut = before, after, _cut(len(before), after)
 
     def _deliver_behind(self, messages: Sequence[Message]) -> None:
         """Not everything before these was written, or some channel lags."""
@@ -113,26 +149,26 @@ class Connection:
     def stamp(self, of: Message | Reset | None) -> bytes:
         """The end of a packet that is handed to the transport now: the recovery string. From now
         on the client has the channel up to the event or reset that it is ``of``."""
-        if of is None or of.channel not in self.channels:  # the client may have left it
+        if of is None or of.channel not in self._channels:  # the client may have left it
             return self.recovery() + _END
         if of.channel != self._channel or of.epoch != self._roster.epoch(of.channel):
             self._prepare(of.channel, of.epoch)
-        self.channels[of.channel] = of.offset
+        self._offset = of.offset
         return self._before + b"%d" % of.offset + self._after
 
     # -- what the namespace calls -----------------------------------------------------------------
 
     def follows(self, channel: str, position: Position) -> None:
         """Notes that the client was told that it has everything of ``channel`` up to there."""
-        self._channel = None
         self._roster.joined(channel, position)
         self.channels[channel] = position.offset
+        self._channel = None
 
     def forget(self, channel: str) -> None:
         """Notes that the client does not follow ``channel`` any more."""
-        self._channel = None
         self._roster.left(channel)
         self.channels.pop(channel, None)
+        self._channel = None
         self.lags_no_more(channel)
 
     def greet(self, hello: dict[str, Any], missed: list[Message | Reset]) -> None:
@@ -223,6 +259,12 @@ class Connection:
         """It is told why the connection ends, and that it is not to come back."""
         self.tell_closing(codes.PAYLOAD_TOO_LARGE)
         self.client.push(packets.DISCONNECT, b"")
+
+
+@lru_cache(maxsize=4096)
+def _cut(before: int, after: bytes) -> tuple[int, bytes]:
+    """The key of ``Run.cuts``: mostly the very object that other connections have."""
+    return before, after
 
 
 class _Stamped:

@@ -84,6 +84,11 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     frames may send them there; None means ``push``.
     """
 
+    __slots__ = (  # beside the base class's dictionary: a delivery looks at as little as possible
+        "_blocked", "_handling", "_poll", "_receiving", "_waiting", "_websocket", "closed",
+        "connected", "direct", "host", "outbox", "pressure", "probed", "upgraded", "upgrading",
+    )  # fmt: skip
+
     def __init__(self, server: Host, sid: str) -> None:
         super().__init__(server, sid)
         self.host = server

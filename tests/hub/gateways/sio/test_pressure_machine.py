@@ -45,6 +45,7 @@ class Line:
     """In place of a WebSocket: what was written stays in it until the client reads."""
 
     compresses = False
+    descriptor = -1
 
     def __init__(self) -> None:
         self.owner: EngineSocket | None = None
