@@ -101,14 +101,14 @@ class Feed:
 
     def hear(self, epoch: str, first: int, envelopes: Sequence[bytes]) -> None:
         """Takes what came live: passes the next events on, drops repeats, reports gaps."""
-        last = first + len(envelopes) - 1
-        if self._virgin and first == 1:
+        if first == 1 and self._virgin:
             self.epoch = epoch  # the channel's very first events
-        if not self.begun or self.missing or epoch != self.epoch or first > self.offset + 1:
-            self.expect(Position(epoch, last))
+        next_one = self.offset + 1
+        if epoch != self.epoch or first > next_one or not self.begun or self.missing:
+            self.expect(Position(epoch, first + len(envelopes) - 1))
             return
-        fresh = envelopes[self.offset + 1 - first :]
-        self._pass_on([Encoded(self.offset + n, each) for n, each in enumerate(fresh, start=1)])
+        fresh = envelopes if first == next_one else envelopes[next_one - first :]
+        self._pass_on([Encoded(offset, each) for offset, each in enumerate(fresh, next_one)])
 
     def expect(self, end: Position) -> None:
         """Notes that a log reaches ``end``, and reports a gap if that is not here yet."""
@@ -199,10 +199,11 @@ class Feed:
         if not events:
             return
         self.offset = events[-1].offset
-        messages = Run(Message(self.channel, self.epoch, event) for event in events)
+        messages = Run([Message(self.channel, self.epoch, event) for event in events])
         self._members.deliver(messages)
-        for joining in self._joining.values():
-            _keep(joining, messages)
+        if self._joining:
+            for joining in self._joining.values():
+                _keep(joining, messages)
         if self._ahead:
             self._catch_up(messages)
 

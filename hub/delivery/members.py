@@ -59,5 +59,5 @@ class Members:
 
     def deliver(self, messages: Sequence[Message]) -> None:
         """Delivers to all that are in now; some may leave while it does."""
-        for fan_out, members in list(self._kinds.items()):
-            fan_out(list(members), messages)
+        for fan_out, members in (*self._kinds.items(),):
+            fan_out((*members,), messages)

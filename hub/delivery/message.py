@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from hub.delivery.frames import header
 from hub.domain.events import Encoded
+
+_EVENT: Final = b'42["event",'
+_STRING: Final = b',"'
+_AROUND: Final = len(_EVENT) + len(_STRING)
 
 
 class Message:
@@ -25,7 +29,7 @@ class Message:
     def socketio(self) -> bytes:
         """The Engine.IO packet of the Socket.IO event up to its last argument, the recovery
         string, which differs per connection: ``42["event",{…},"``."""
-        return b'42["event",' + self.envelope + b',"'
+        return _EVENT + self.envelope + _STRING
 
 
 class Run(tuple[Message, ...]):  # noqa: SLOT001 - a tuple cannot have any
@@ -43,17 +47,18 @@ class Run(tuple[Message, ...]):  # noqa: SLOT001 - a tuple cannot have any
     def __init__(self, messages: Iterable[Message]) -> None:
         del messages  # are in the tuple already
         self.cuts = {}
-        self.size = sum(len(each.envelope) for each in self)
+        self.size = sum([len(each.envelope) for each in self])
 
     def cut(self, key: tuple[int, bytes]) -> list[bytes]:
         """Makes ``cuts[key]``; the key is the length of the before, and the after."""
-        before, after = key
+        size, after = key
+        size += _AROUND + len(after)
         cut = [b""]
         for message in self:
-            tail = message.digits + after
-            size = len(message.socketio) + before + len(tail)
-            cut[-1] += header(size) + message.socketio
-            cut.append(tail)
+            envelope, digits = message.envelope, message.digits
+            begin = header(size + len(envelope) + len(digits))
+            cut[-1] += begin + _EVENT + envelope + _STRING
+            cut.append(digits + after)
         self.cuts[key] = cut
         return cut
 

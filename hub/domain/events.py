@@ -68,8 +68,7 @@ class _Envelope(Struct, frozen=True, rename="camel"):
     timestamp: str
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(Struct, frozen=True, gc=False):
     """An event as it travels between processes: its place in the log and its envelope."""
 
     offset: int
