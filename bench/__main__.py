@@ -17,6 +17,7 @@ from bench.contenders import chosen
 from bench.load.build import BuildError, load_client
 from bench.load.client import LoadError, Row
 from bench.plot import draw
+from bench.profile import ProfileError, Profiler
 from bench.report import View, medians, show
 from bench.runs import Measure, append_lines, interleaved
 from bench.scenarios import connect as connect_
@@ -38,6 +39,10 @@ app = typer.Typer(
 Rounds = Annotated[int, typer.Option(min=1, help="How often each contender runs, in turn.")]
 Only = Annotated[list[str] | None, typer.Option(help="Contenders to run (repeat it); all if none.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Append every row as a JSON line.")]
+Profile = Annotated[
+    Path | None,
+    typer.Option(help="Directory for flame graphs of the Python ones; slows them (needs py-spy)."),
+]
 Plot = Annotated[Path | None, typer.Option(help="Draw the medians as an SVG file.")]
 
 
@@ -58,9 +63,10 @@ class Job:
     rounds: int
 
 
-def _run(jobs: Sequence[Job], json_file: Path | None) -> list[Row]:
+def _run(jobs: Sequence[Job], json_file: Path | None, profile: Path | None = None) -> list[Row]:
     """Run jobs one after the other; a failure is one message and exit status 1."""
     progress = Console(stderr=True)
+    profiler = None if profile is None else Profiler(profile)
 
     def show_row(row: Row) -> None:
         if json_file is not None:
@@ -71,14 +77,14 @@ def _run(jobs: Sequence[Job], json_file: Path | None) -> list[Row]:
         rows: list[Row] = []
         for job in jobs:
             rows += await interleaved(
-                job.command, job.contenders, job.rounds, job.measure, show_row
+                job.command, job.contenders, job.rounds, job.measure, show_row, profiler
             )
         return rows
 
     try:
         load_client()
         return asyncio.run(run_all())
-    except (BuildError, StartError, LoadError, EmbeddedError) as error:
+    except (BuildError, StartError, LoadError, EmbeddedError, ProfileError) as error:
         progress.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
@@ -131,6 +137,7 @@ def fanout(
     rounds: Rounds = 3,
     only: Only = None,
     json_file: JsonFile = None,
+    profile: Profile = None,
     plot: Plot = None,
 ) -> None:
     """CPU per delivery when a whole room hears every event."""
@@ -139,7 +146,7 @@ def fanout(
         load = fanout_.Load(size, tuple(burst or (1, 8)), seconds)
         measure = partial(fanout_.measure, load=load)
         jobs.append(Job("fanout", measure, _contenders(only), rounds))
-    _show(_run(jobs, json_file), fanout_.VIEW, plot)
+    _show(_run(jobs, json_file, profile), fanout_.VIEW, plot)
 
 
 @app.command()
@@ -149,12 +156,13 @@ def targeted(
     rounds: Rounds = 3,
     only: Only = None,
     json_file: JsonFile = None,
+    profile: Profile = None,
     plot: Plot = None,
 ) -> None:
     """Deliveries a second when every event is for one client."""
     load = targeted_.Load(clients, seconds)
     job = Job("targeted", partial(targeted_.measure, load=load), _contenders(only), rounds)
-    _show(_run([job], json_file), targeted_.VIEW, plot)
+    _show(_run([job], json_file, profile), targeted_.VIEW, plot)
 
 
 @app.command()
@@ -166,13 +174,14 @@ def connect(
     rounds: Rounds = 3,
     only: Only = None,
     json_file: JsonFile = None,
+    profile: Profile = None,
     plot: Plot = None,
 ) -> None:
     """Connects a second, memory per idle client, and what a mass disconnect costs."""
     load = connect_.Load(clients, window, min(drop, clients - 1), settle)
     contenders = [kind for kind in _contenders(only) if kind is not HubInProcess]  # it is the hub
     job = Job("connect", partial(connect_.measure, load=load), contenders, rounds)
-    rows = _run([job], json_file)
+    rows = _run([job], json_file, profile)
     _show([row for row in rows if row["phase"] == "connect"], connect_.ARRIVAL, plot)
     _show([row for row in rows if row["phase"] == "drop"], connect_.LEAVING, None)
 

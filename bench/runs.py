@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.load.client import LoadClient, Row
 from bench.measure import Steal, usage
+from bench.profile import Profiler
 from bench.servers.base import FeedShape, Follower, Server, ServerFactory
 
 Show = Callable[[Row], None]
@@ -62,6 +63,9 @@ class Meter:
     """What the server spends between two moments."""
 
     def __init__(self, server: Server) -> None:
+        self._profiler = server.profiler
+        if self._profiler is not None:
+            self._profiler.start(server.pid, server.name)
         self._pid = server.pid
         self._steal = Steal.start()
         self._before = usage(server.pid)
@@ -69,6 +73,8 @@ class Meter:
     def read(self) -> Row:
         """``server_cpu`` in seconds, ``rss_mb``, and ``steal`` (0..1) of the whole machine."""
         now = usage(self._pid)
+        if self._profiler is not None:
+            self._profiler.stop()
         spent = now.since(self._before)
         return {
             "server_cpu": round(spent.cpu_seconds, 3),
@@ -101,13 +107,20 @@ Measure = Callable[[Server], AsyncIterator[Row]]
 
 
 async def interleaved(
-    command: str, factories: Sequence[ServerFactory], rounds: int, measure: Measure, show: Show
+    command: str,
+    factories: Sequence[ServerFactory],
+    rounds: int,
+    measure: Measure,
+    show: Show,
+    profiler: Profiler | None = None,
 ) -> list[Row]:
-    """Every contender ``rounds`` times, in turn; each row is shown as soon as it is there."""
+    """Every contender ``rounds`` times, in turn; each row is shown as soon as it is there.
+    ``profiler``: samples those that are Python while they are metered."""
     rows: list[Row] = []
     for number in range(1, rounds + 1):
         for factory in factories:
             async with started(factory) as server:
+                server.profiler = profiler if server.python else None
                 async for measured in measure(server):
                     about: Row = {
                         "command": command,

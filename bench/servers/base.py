@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from bench.measure import pinned
+from bench.profile import Profiler
 from hub.embedded import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,6 +123,7 @@ class Server(ABC):
     includes: str  # what the figures of this contender pay for, for the reader of a table
     event_source = "redis"  # "process": the server emits by itself when a client tells it to
     probe = '421["probe"]'  # a packet that is answered at once
+    python = True  # whether the process that delivers is a Python one
     stores = False  # whether what its publishers publish is stored before it is delivered
 
     def __init__(self, directory: Path) -> None:
@@ -129,6 +131,7 @@ class Server(ABC):
         self.port = 0
         self.pid = 0  # of the process that serves, alone or with children
         self.redis_port = 0
+        self.profiler: Profiler | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Server:

@@ -55,6 +55,7 @@ async def install() -> None:
 class Node(RoomServer):
     """socket.io, emitting in its own process."""
 
+    python = False
     name = "node"
     includes = "socket.io 4.8, ws; in-process emit; no auth, no offsets, nothing stored"
     event_source = "process"

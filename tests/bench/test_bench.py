@@ -72,6 +72,17 @@ def test_command(name: str, cache: Path, tmp_path: Path) -> None:
     assert ET.parse(plot).getroot().tag.endswith("svg")
 
 
+def test_a_profile_is_taken_of_the_python_contenders(cache: Path, tmp_path: Path) -> None:
+    arguments = ["--clients", "2", "--burst", "1", "--seconds", "1.5", "--rounds", "1"]
+    chosen = ["--only", "bare", "--only", "node", "--profile", str(tmp_path)]
+    done = bench(cache, "fanout", *arguments, *chosen)
+    if has_compiler():
+        assert done.returncode == 0, done.stderr
+        (flames,) = tmp_path.iterdir()
+        assert flames.name == "bare-1.svg"
+        assert "emit" in flames.read_text()
+
+
 def goes_all_the_way(row: dict[str, Any]) -> bool:
     return row["command"] == "publish" or row.get("path") == "full"
 
