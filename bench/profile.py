@@ -27,6 +27,7 @@ class Profiler:
         self._count = 0
         self._running: subprocess.Popen[bytes] | None = None
         self._file = directory
+        self._title = ""
 
     def start(self, pid: int, name: str) -> None:
         """Begins to sample. Raises :class:`ProfileError` without py-spy."""
@@ -38,8 +39,10 @@ class Profiler:
         self._count += 1
         self._file = self._directory / f"{name}-{self._count}.svg"
         options = ["--rate", str(_RATE), "--nonblocking", "--format", "flamegraph"]
+        command = [program, "record", *options, "--output", str(self._file), "--pid", str(pid)]
+        self._title = " ".join(command)  # as py-spy has it
         self._running = subprocess.Popen(
-            [program, "record", *options, "--output", str(self._file), "--pid", str(pid)],
+            command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
@@ -54,3 +57,4 @@ class Profiler:
         _, said = running.communicate(timeout=_PATIENCE)
         if not self._file.exists():
             raise ProfileError(f"py-spy wrote nothing: {said.decode(errors='replace')[-400:]}")
+        self._file.write_text(self._file.read_text().replace(self._title, self._file.stem))
