@@ -60,7 +60,7 @@ def test_the_payload_has_the_bytes_of_a_real_envelope() -> None:
 
 
 def test_usage_counts_a_process_and_its_children() -> None:
-    spin = "import time\nwhile time.process_time() < 0.3: pass\nprint('spun', flush=True)\ninput()"
+    spin = "import time\nwhile time.process_time() < 0.4: pass\nprint('spun', flush=True)\ninput()"
     outer = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {spin!r}])"
     with subprocess.Popen(
         [sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
