@@ -1,9 +1,11 @@
 # Needs Python >= 3.11 and Node >= 20. Everything else is installed below .venv and web/node_modules,
 # but for the proxies that `make test` needs.
-# PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev` or to pytest.
+# PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev` or to pytest; JOBS=...
+# says how many tests run side by side.
 
 PYTHON ?= python3
 NODE ?= node
+JOBS ?= 2
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
@@ -20,7 +22,7 @@ run: $(STAMPS)/run web/node_modules/.stamp ## Start the whole system on http://1
 
 test: lint proxies ## Check and test everything
 	@cd web && npm run --silent --if-present test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and the direction of imports
 	@$(BIN)/ruff check .

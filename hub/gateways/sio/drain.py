@@ -10,7 +10,7 @@ from hub.domain import codes
 from hub.gateways.sio.server import SocketServer
 
 _TICK: Final = 0.02  # seconds between batches
-_GENTLE: Final = 10  # clients in a batch: at most 50 come back elsewhere in 100 ms
+_GENTLE: Final = 5  # clients in a batch: about 25 come back elsewhere in 100 ms
 _SHARE: Final = 0.8  # of the time there is; the rest is for those that linger
 _COME_BACK: Final = (0.5, 1.5)  # seconds, jittered, after which a client is asked to be back
 _log = get_logger(__name__)
