@@ -24,6 +24,7 @@ from bench.scenarios import connect as connect_
 from bench.scenarios import fanout as fanout_
 from bench.scenarios import latency as latency_
 from bench.scenarios import publish as publish_
+from bench.scenarios import scale as scale_
 from bench.scenarios import targeted as targeted_
 from bench.servers.base import Server, StartError
 from bench.servers.hub import HubInProcess
@@ -198,6 +199,31 @@ def publish(
     measure = partial(publish_.measure, load=publish_.Load(events))
     job = Job("publish", measure, _contenders(only, through_redis=True), rounds)
     _show(_run([job], json_file), publish_.VIEW, plot)
+
+
+@app.command()
+def scale(
+    nodes: Annotated[list[int] | None, typer.Option(min=1, help="Numbers of nodes (repeat).")] = (
+        None
+    ),
+    clients: Annotated[int, typer.Option(min=1, help="Clients of each node.")] = 100,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs that they follow.")] = 10,
+    rate: Annotated[float, typer.Option(min=0.1, help="Events a second for those jobs.")] = 25,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each case runs.")] = 8,
+    rounds: Rounds = 3,
+    only: Only = None,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """What a node hears and spends as nodes with other jobs are added; PLOT-heard.svg, too."""
+    if jobs > clients:
+        raise typer.BadParameter("every job needs a client", param_hint="--jobs")
+    load = scale_.Load(tuple(sorted(set(nodes or (1, 2, 4, 8)))), clients, jobs, rate, seconds)
+    contenders = _contenders(only, through_redis=True)
+    rows = _run([Job("scale", partial(scale_.measure, load=load), contenders, rounds)], json_file)
+    _show(rows, scale_.COST, plot)
+    if plot is not None:
+        draw(plot.with_stem(f"{plot.stem}-heard"), medians(rows), scale_.HEARD)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ speed shows in what is measured: the process that delivers.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,3 +32,11 @@ def write_feed(file: Path, records: Iterable[Record]) -> None:
     """Write a feed file."""
     with file.open("wb") as out:
         out.writelines(record.encoded() for record in records)
+
+
+def read_feed(file: Path) -> Iterator[bytes]:
+    """The commands of a feed file, as they go over the line."""
+    with file.open("rb") as source:
+        while head := source.read(_HEAD.size):
+            size, _ = _HEAD.unpack(head)
+            yield source.read(size)

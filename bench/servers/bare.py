@@ -12,7 +12,7 @@ import socketio
 from bench.feeds import Record, write_feed
 from bench.measure import cores
 from bench.payload import envelope
-from bench.servers.base import LOOPED_EVENTS, Feed, FeedShape, Program, RoomServer
+from bench.servers.base import LOOPED_EVENTS, Feed, FeedShape, Peer, Program, RoomServer
 
 
 class Bare(RoomServer):
@@ -26,11 +26,15 @@ class Bare(RoomServer):
     async def _start(self, stack: AsyncExitStack) -> None:
         if self.with_redis:
             await self._start_redis(stack)
+        first = await self._node(stack, 1)
+        self.pid, self.port = first.pid, first.port
+
+    async def _node(self, stack: AsyncExitStack, number: int) -> Peer:
         url = self.redis_url if self.with_redis else "-"
         command = [sys.executable, "-m", "bench.servers.bare_server", url]
-        program = Program("bare-server", command, {}, self.directory / "server.log")
+        program = Program("bare-server", command, {}, self.directory / f"server-{number}.log")
         ready = await self._run(stack, program, cores()[0])
-        self.pid, self.port = program.pid, int(ready.split()[1])
+        return Peer(program.pid, int(ready.split()[1]))
 
     async def feed(self, rooms: Sequence[str], shape: FeedShape) -> Feed:
         recorder = _Recorder(shape.members)

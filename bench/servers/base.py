@@ -152,6 +152,14 @@ class Server(ABC):
     async def _start(self, stack: AsyncExitStack) -> None:
         """Start every process, each with its stop on ``stack``; set the ports and the pid."""
 
+    async def grow(self, count: int) -> Peer:
+        """Start a further node on the same Redis, the ``count``-th; it ends with this server."""
+        return await self._node(self._stack, count)
+
+    @abstractmethod
+    async def _node(self, stack: AsyncExitStack, number: int) -> Peer:
+        """Start a process that delivers, with its stop on ``stack``."""
+
     @abstractmethod
     async def prepare(self, rooms: Sequence[str]) -> None:
         """Make what the rooms need before anybody may follow them."""
@@ -185,6 +193,14 @@ class Server(ABC):
     def redis_url(self) -> str:
         """Where this contender's Redis is."""
         return f"redis://127.0.0.1:{self.redis_port}/0"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One of several processes that deliver."""
+
+    pid: int
+    port: int
 
 
 ServerFactory = Callable[[Path], Server]

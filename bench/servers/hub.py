@@ -21,7 +21,7 @@ import jwt
 from bench.feeds import Record, write_feed
 from bench.measure import cores
 from bench.payload import envelope
-from bench.servers.base import Feed, FeedShape, Follower, Program, Server
+from bench.servers.base import Feed, FeedShape, Follower, Peer, Program, Server
 from hub.broker.keys import Keys
 from hub.domain.events import Position
 from hub.embedded import MongoServer, RedisServer
@@ -87,9 +87,13 @@ class Hub(Server):
         self.redis_port, self.mongo_url = redis.port, mongo.url
         ingest = self._program("hub-ingest", "-m", "workers.ingest")
         await self._run(stack, ingest, cores()[1])
-        node = self._program("hub-node", *self.command)
+        first = await self._node(stack, 1)
+        self.pid, self.port = first.pid, first.port
+
+    async def _node(self, stack: AsyncExitStack, number: int) -> Peer:
+        node = self._program(f"hub-node-{number}", *self.command)
         ready = await self._run(stack, node, cores()[0])
-        self.pid, self.port = node.pid, int(re.split(r"[ :]", ready)[-1])
+        return Peer(node.pid, int(re.split(r"[ :]", ready)[-1]))
 
     async def prepare(self, rooms: Sequence[str]) -> None:
         """Start the jobs among ``rooms``; give every other channel a first event."""
@@ -113,9 +117,9 @@ class Hub(Server):
         return "40" + json.dumps({"token": self._token(f"u{follower.index}")}) + f"\t421{subscribe}"
 
     async def feed(self, rooms: Sequence[str], shape: FeedShape) -> Feed:
-        if not self._ends:
-            heads = await self._heads(rooms)
-            self._ends = {room: head.position for room, head in heads.items()}
+        if unknown := [room for room in rooms if room not in self._ends]:
+            heads = await self._heads(unknown)
+            self._ends |= {room: head.position for room, head in heads.items()}
         write_feed(shape.file, live_records(self._ends, rooms, shape))
         return Feed(shape.file, loop=False, records_per_burst=1)
 

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from bench.measure import cores
 from bench.payload import template
-from bench.servers.base import LOOPED_EVENTS, Feed, FeedShape, Program, RoomServer, StartError
+from bench.servers.base import (
+    LOOPED_EVENTS,
+    Feed,
+    FeedShape,
+    Peer,
+    Program,
+    RoomServer,
+    StartError,
+)
 
 _DIRECTORY = Path(__file__).with_name("node")
 
@@ -65,11 +73,14 @@ class Node(RoomServer):
         await install()
         if self.with_redis:
             await self._start_redis(stack)
-        program = self._program(
-            "node-server", "server.js", self.redis_url if self.with_redis else "-"
-        )
+        first = await self._node(stack, 1)
+        self.pid, self.port = first.pid, first.port
+
+    async def _node(self, stack: AsyncExitStack, number: int) -> Peer:
+        url = self.redis_url if self.with_redis else "-"
+        program = self._program(f"node-server-{number}", "server.js", url)
         ready = await self._run(stack, program, cores()[0])
-        self.pid, self.port = program.pid, int(ready.split()[1])
+        return Peer(program.pid, int(ready.split()[1]))
 
     async def feed(self, rooms: Sequence[str], shape: FeedShape) -> Feed:
         events = min(shape.events, LOOPED_EVENTS)

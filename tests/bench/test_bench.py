@@ -25,6 +25,10 @@ COMMANDS = {
     "targeted": (["--clients", "6", "--seconds", "0.3", *HUB_AND_NODE], {"hub", "node"}),
     "connect": (["--clients", "8", "--drop", "5", "--settle", "0.3"], ALL),
     "publish": (["--events", "20"], THROUGH_REDIS),
+    "scale": (
+        ["--nodes", "1", "--nodes", "2", "--clients", "4", "--jobs", "2", "--seconds", "0.5"],
+        THROUGH_REDIS,
+    ),
 }
 
 pytestmark = pytest.mark.timeout(240)  # the first run compiles, and installs npm packages
@@ -99,6 +103,12 @@ def check(command: str, row: dict[str, Any]) -> None:
         assert row["dropped"] == 5
         assert row["clients"] == 3
         assert row["probes"] > 0
+    elif command == "scale":
+        assert row["deliveries"] == row["expected"] > 0
+        deaf_to_others = row["variant"] == "hub"
+        heard = row["heard_per_second"] * row["seconds"]
+        own = row["events"] / row["nodes"]
+        assert heard == pytest.approx(own if deaf_to_others else row["events"], rel=0.02)
     else:
         assert row["deliveries"] == row["expected"] > 0
         assert row["lost"] == 0
