@@ -208,7 +208,7 @@ def scale(
     ),
     clients: Annotated[int, typer.Option(min=1, help="Clients of each node.")] = 100,
     jobs: Annotated[int, typer.Option(min=1, help="Jobs that they follow.")] = 10,
-    rate: Annotated[float, typer.Option(min=0.1, help="Events a second for those jobs.")] = 25,
+    rate: Annotated[float, typer.Option(min=0.1, help="Events a second for those jobs.")] = 50,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long each case runs.")] = 8,
     rounds: Rounds = 3,
     only: Only = None,

@@ -132,9 +132,9 @@ async def publish(port: int, commands: Iterator[bytes], rate: float) -> int:
     try:
         began = time.monotonic()
         while True:
-            due = max(1, int((time.monotonic() - began) * rate) - sent)
+            due = int((time.monotonic() - began) * rate) + 1 - sent
             some = list(islice(commands, due))
-            if not some:
+            if due and not some:
                 return heard
             writer.write(b"".join(some))
             sent += len(some)
