@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from config.logs import get_logger, setup_logging
 from config.settings import Settings
+from config.trouble import Trouble
 from hub.broker.connect import command, open_redis
 from hub.broker.hotlog import HotLog
 from hub.broker.journal import Journal
@@ -36,7 +37,7 @@ from hub.services.authenticate import Authenticator
 from hub.services.catchup import CatchUp
 from hub.services.channels import Channels
 from hub.services.following import Following
-from hub.services.health import Check, Health
+from hub.services.health import Check, Health, Watch
 from hub.services.jobs import Jobs
 from hub.services.publish import Publishing
 from hub.services.recovery import Recovery
@@ -153,7 +154,9 @@ async def node(
     sio.register("/", HubNamespace(authenticator, channels, recovery, commands))
 
     app = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
-    health = Health(_checks(redis, db, live))
+    watch = Watch(_needed_to_connect(db, live))
+    health = Health(_checks(redis, db, live), watch)
+    sio.admit = watch.require
     app.add_routes(HealthResources(health).routes())
     app.add_routes(JobResources(authenticator, jobs).routes())
     publishing = Publishing(Journal(redis, keys), Receipts(redis, keys))
@@ -174,6 +177,7 @@ async def node(
         serving = tasks.create_task(following.run(live))
         preparing = tasks.create_task(_prepare(db))
         saving = tasks.create_task(sessions.run())
+        watching = tasks.create_task(watch.run())
         await live.wait_connected(_PATIENCE)
         try:
             yield app
@@ -181,6 +185,7 @@ async def node(
             serving.cancel()
             preparing.cancel()
             saving.cancel()
+            watching.cancel()
     await sessions.close()
     await live.close()
     await redis.aclose()
@@ -211,13 +216,26 @@ def _checks(redis: Redis, db: Database, live: LiveChannels) -> dict[str, Check]:
     }
 
 
+def _needed_to_connect(db: Database, live: LiveChannels) -> dict[str, Check]:
+    """What nobody can connect without. In a cluster, one server that is heard will do: it may be
+    the one that matters."""
+
+    async def redis() -> None:
+        while live.deaf:  # noqa: ASYNC110 - asked once in a while, by one task
+            await asyncio.sleep(0.05)
+
+    return {"redis": redis, "mongo": lambda: db.command("ping")}
+
+
 async def _prepare(db: Database) -> None:
     """Creates the indexes, however long MongoDB takes to appear."""
+    trouble = Trouble(_log, "node.mongo_unreachable", "node.mongo_back")
     while True:
         try:
             await ensure_indexes(db)
         except PyMongoError as error:
-            _log.warning("node.mongo_unreachable", error=repr(error))
-            await asyncio.sleep(1)
+            trouble.failed(error)
+            await asyncio.sleep(0.5)
         else:
+            trouble.worked()
             return

@@ -6,18 +6,17 @@ from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
+from hub.domain.patience import PATIENCE
+
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]
-
-READ_TIMEOUT: Final = 2.0
-"""Seconds a gateway waits for MongoDB, server selection included."""
 
 WRITE_TIMEOUT: Final = 15.0
 """Seconds ingest waits for a batch to be written."""
 
 
-def open_mongo(url: str, *, timeout: float = READ_TIMEOUT) -> AsyncMongoClient[Document]:
+def open_mongo(url: str, *, timeout: float = PATIENCE) -> AsyncMongoClient[Document]:
     """A client for ``url``, not connected yet. Writes are acknowledged by a majority and
     journaled; no operation takes longer than ``timeout`` seconds. Raises ``PyMongoError``."""
     return AsyncMongoClient(
