@@ -24,7 +24,7 @@ _SAVED_AT_ONCE: Final = 500
 _SLICES: Final = 16
 _RENEWALS: Final = 4  # in the time that a lost session is kept
 _RETRY: Final = 0.5
-_LOADS_AT_ONCE: Final = 32  # fewer than the client has connections: more would be refused
+_LOADS_AT_ONCE: Final = 24  # fewer than the client has connections: more would be refused
 _log = get_logger(__name__)
 
 

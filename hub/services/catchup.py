@@ -15,6 +15,7 @@ from hub.stores.events import Events
 PAGE: Final = 500
 """Events read at once."""
 
+_ASKED_AT_ONCE: Final = 24  # of a crowd: beyond the client's connections reads would be refused
 _AVOIDED: Final = 1.0  # seconds that a hot log which did not answer is left alone
 _log = get_logger(__name__)
 
@@ -25,6 +26,7 @@ class CatchUp:
     def __init__(self, events: Events, hot_log: HotLog) -> None:
         self._events = events
         self._hot_log = hot_log
+        self._asking = asyncio.Semaphore(_ASKED_AT_ONCE)
         self._avoided_until = 0.0
         self._trouble = Trouble(_log, "catchup.hot_log_unreachable", "catchup.hot_log_back")
 
@@ -69,13 +71,14 @@ class CatchUp:
 
     async def _hot(self, channel: str, position: Position, limit: int) -> list[Encoded] | None:
         clock = asyncio.get_running_loop().time
-        if clock() < self._avoided_until:
-            return None
-        try:
-            found = await self._hot_log.after(channel, position, limit)
-        except RedisError as error:
-            self._avoided_until = clock() + _AVOIDED
-            self._trouble.failed(error)
-            return None
+        async with self._asking:
+            if clock() < self._avoided_until:
+                return None
+            try:
+                found = await self._hot_log.after(channel, position, limit)
+            except RedisError as error:
+                self._avoided_until = clock() + _AVOIDED
+                self._trouble.failed(error)
+                return None
         self._trouble.worked()
         return found
