@@ -23,7 +23,7 @@ from hub.services.ingest.batch import Ingest, Stores
 from hub.services.ingest.worker import BLOCK, IngestWorker
 from hub.stores.events import Events
 from hub.stores.heads import Heads
-from hub.stores.mongo import WRITE_TIMEOUT, Database, ensure_indexes, open_mongo
+from hub.stores.mongo import WRITE_TIMEOUT, Database, close_mongo, ensure_indexes, open_mongo
 from hub.stores.notifications import Notifications
 
 _log = get_logger(__name__)
@@ -51,7 +51,7 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
     finally:
         await reading.aclose()
         await redis.aclose()
-        await mongo.close()
+        await close_mongo(mongo)
 
 
 async def _prepared(worker: IngestWorker, db: Database) -> None:

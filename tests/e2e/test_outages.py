@@ -30,7 +30,7 @@ from workers import Publisher
 
 JOB = "j1"
 CHANNEL = f"job:{JOB}"
-ANSWERED = 2.3  # seconds: two, and what the test itself takes
+ANSWERED = 3  # seconds: two, and what a busy machine adds
 BACK = 1.0  # seconds after which a node hears again
 CROWD = 150  # more than are being let in at a time
 LASTS = float(os.environ.get("OUTAGE_SECONDS", "0"))  # for a look at a longer one
@@ -304,9 +304,8 @@ async def test_a_node_stops_in_good_order_while_both_stores_hang(system: System)
         away(system.redis, Way.HUNG),
         away(system.mongo, Way.HUNG),
     ):
-        t = time.monotonic()
+        began = time.monotonic()
         assert await system.node.stop() == 0
-        print("stopped", time.monotonic() - t)
+        assert time.monotonic() - began < 8
         await client.until(lambda: client.closed)
         assert [closing["code"] for closing in client.named("closing")] == ["DRAINING"]
-        print("closed", time.monotonic() - t)
