@@ -17,6 +17,7 @@ from config.logs import get_logger, setup_logging
 from config.settings import Settings
 from config.trouble import Trouble
 from hub.broker.connect import command, open_redis
+from hub.broker.emitters import Emitters
 from hub.broker.hotlog import HotLog
 from hub.broker.journal import Journal
 from hub.broker.keys import Keys
@@ -30,6 +31,7 @@ from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
 from hub.gateways.sio.commands import ChannelCommands
 from hub.gateways.sio.drain import drain
+from hub.gateways.sio.emissions import Emissions
 from hub.gateways.sio.hub import HubNamespace
 from hub.gateways.sio.server import SocketServer
 from hub.handover import Handover
@@ -43,7 +45,7 @@ from hub.services.publish import Publishing
 from hub.services.recovery import Recovery
 from hub.stores.events import Events
 from hub.stores.heads import Heads
-from hub.stores.mongo import Database, ensure_indexes, open_mongo
+from hub.stores.mongo import Database, close_mongo, ensure_indexes, open_mongo
 
 DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
 """Takes the node out of service and sends its clients away, within that many seconds."""
@@ -145,6 +147,8 @@ async def node(
         sessions.save_all()
 
     live = LiveChannels(settings.redis_url, keys, following.on_batch, on_restored, lambda: cork)
+    emissions = Emissions(following.followers, settings.max_message)
+    emitters = Emitters(settings.redis_url, keys, emissions.hear)
     jobs = Jobs(heads, events)
     authenticator = Authenticator(settings)
     channels = Channels(jobs, following)
@@ -174,22 +178,19 @@ async def node(
     app.on_shutdown.append(lambda _: sio.eio.stop())  # else aiohttp waits for them, in vain
 
     async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(following.run(live))
-        preparing = tasks.create_task(_prepare(db))
-        saving = tasks.create_task(sessions.run())
-        watching = tasks.create_task(watch.run())
+        works = (following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run())
+        running = [tasks.create_task(work) for work in works]
         await live.wait_connected(_PATIENCE)
         try:
             yield app
         finally:
-            serving.cancel()
-            preparing.cancel()
-            saving.cancel()
-            watching.cancel()
+            for task in running:
+                task.cancel()
     await sessions.close()
     await live.close()
+    await emitters.close()
     await redis.aclose()
-    await mongo.close()
+    await close_mongo(mongo)
 
 
 def socket_server(settings: Settings, cork: Cork | None = None) -> SocketServer:

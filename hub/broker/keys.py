@@ -9,6 +9,10 @@ INGEST_WORKERS: Final = "hub:ingest:workers"
 """Sorted set: ingest worker id → when it was last alive (Unix seconds)."""
 
 
+EMITTERS: Final = "socketio"
+"""Pub/sub channel of python-socketio's Redis managers, by their own default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Key names for a deployment with this many partitions."""

@@ -46,6 +46,11 @@ class Following:
         """Where a channel that is followed here stands; raises ``KeyError`` for another one."""
         return self._feeds[channel].position
 
+    def followers(self, channel: str) -> list[Subscriber]:
+        """Who is live on a channel here."""
+        feed = self._feeds.get(channel)
+        return [] if feed is None else feed.followers
+
     async def run(self, live: LiveChannels) -> None:
         """Serves until cancelled."""
         try:
