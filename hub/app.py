@@ -22,6 +22,7 @@ from hub.broker.hotlog import HotLog
 from hub.broker.journal import Journal
 from hub.broker.keys import Keys
 from hub.broker.live import LiveChannels
+from hub.broker.nodes import Nodes, this_node
 from hub.broker.receipts import Receipts
 from hub.broker.sessions import Sessions
 from hub.delivery.cork import Cork
@@ -51,6 +52,7 @@ DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
 """Takes the node out of service and sends its clients away, within that many seconds."""
 
 SOCKETS: Final = web.AppKey("sockets", SocketServer)
+NODES: Final = web.AppKey("nodes", Nodes)
 FOLLOWING: Final = web.AppKey("following", Following)
 
 BODY_AT_MOST: Final = 1024 * 1024
@@ -88,7 +90,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: (hurry if stopping.is_set() else stopping).set())
-    async with node(settings, handover) as app:
+    async with node(settings, handover, _address(sock)) as app:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_TIMEOUT)
         await runner.setup()
         try:
@@ -128,9 +130,10 @@ def relax_garbage_collection() -> None:
 
 @asynccontextmanager
 async def node(
-    settings: Settings, handover: Handover | None = None
+    settings: Settings, handover: Handover | None = None, address: str = ""
 ) -> AsyncIterator[web.Application]:
-    """The node's application, with everything that it needs running."""
+    """The node's application, with everything that it needs running. ``address``: where it is
+    served, for the list of nodes."""
     if settings.redis_url is None or settings.mongo_url is None:
         raise ValueError("a node needs redis_url and mongo_url")
     keys = Keys(settings.partitions)
@@ -168,10 +171,12 @@ async def node(
     sio.attach(app)
     if handover is not None:
         handover.attach(app, sio.eio)
-    app[SOCKETS], app[FOLLOWING] = sio, following
+    nodes = Nodes(redis, this_node(address))
+    app[SOCKETS], app[FOLLOWING], app[NODES] = sio, following, nodes
 
     async def leave(seconds: float) -> None:
         health.draining = True
+        nodes.drain()
         await drain(sio, seconds)
 
     app[DRAIN] = leave
@@ -179,7 +184,7 @@ async def node(
 
     async with asyncio.TaskGroup() as tasks:
         works = (following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run())
-        running = [tasks.create_task(work) for work in works]
+        running = [tasks.create_task(work) for work in (*works, nodes.run())]
         await live.wait_connected(_PATIENCE)
         try:
             yield app
@@ -187,10 +192,16 @@ async def node(
             for task in running:
                 task.cancel()
     await sessions.close()
+    await nodes.leave()
     await live.close()
     await emitters.close()
     await redis.aclose()
     await close_mongo(mongo)
+
+
+def _address(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"{host}:{port}"
 
 
 def socket_server(settings: Settings, cork: Cork | None = None) -> SocketServer:
