@@ -15,11 +15,14 @@ from redis.asyncio import Redis
 
 from config.logs import get_logger, setup_logging
 from config.settings import Settings
+from config.trouble import Trouble
 from hub.broker.connect import command, open_redis
+from hub.broker.emitters import Emitters
 from hub.broker.hotlog import HotLog
 from hub.broker.journal import Journal
 from hub.broker.keys import Keys
 from hub.broker.live import LiveChannels
+from hub.broker.nodes import Nodes, this_node
 from hub.broker.receipts import Receipts
 from hub.broker.sessions import Sessions
 from hub.delivery.cork import Cork
@@ -29,6 +32,7 @@ from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
 from hub.gateways.sio.commands import ChannelCommands
 from hub.gateways.sio.drain import drain
+from hub.gateways.sio.emissions import Emissions
 from hub.gateways.sio.hub import HubNamespace
 from hub.gateways.sio.server import SocketServer
 from hub.handover import Handover
@@ -36,18 +40,19 @@ from hub.services.authenticate import Authenticator
 from hub.services.catchup import CatchUp
 from hub.services.channels import Channels
 from hub.services.following import Following
-from hub.services.health import Check, Health
+from hub.services.health import Check, Health, Watch
 from hub.services.jobs import Jobs
 from hub.services.publish import Publishing
 from hub.services.recovery import Recovery
 from hub.stores.events import Events
 from hub.stores.heads import Heads
-from hub.stores.mongo import Database, ensure_indexes, open_mongo
+from hub.stores.mongo import Database, close_mongo, ensure_indexes, open_mongo
 
 DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
 """Takes the node out of service and sends its clients away, within that many seconds."""
 
 SOCKETS: Final = web.AppKey("sockets", SocketServer)
+NODES: Final = web.AppKey("nodes", Nodes)
 FOLLOWING: Final = web.AppKey("following", Following)
 
 BODY_AT_MOST: Final = 1024 * 1024
@@ -85,7 +90,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: (hurry if stopping.is_set() else stopping).set())
-    async with node(settings, handover) as app:
+    async with node(settings, handover, _address(sock)) as app:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_TIMEOUT)
         await runner.setup()
         try:
@@ -125,9 +130,10 @@ def relax_garbage_collection() -> None:
 
 @asynccontextmanager
 async def node(
-    settings: Settings, handover: Handover | None = None
+    settings: Settings, handover: Handover | None = None, address: str = ""
 ) -> AsyncIterator[web.Application]:
-    """The node's application, with everything that it needs running."""
+    """The node's application, with everything that it needs running. ``address``: where it is
+    served, for the list of nodes."""
     if settings.redis_url is None or settings.mongo_url is None:
         raise ValueError("a node needs redis_url and mongo_url")
     keys = Keys(settings.partitions)
@@ -144,6 +150,8 @@ async def node(
         sessions.save_all()
 
     live = LiveChannels(settings.redis_url, keys, following.on_batch, on_restored, lambda: cork)
+    emissions = Emissions(following.followers, settings.max_message)
+    emitters = Emitters(settings.redis_url, keys, emissions.hear)
     jobs = Jobs(heads, events)
     authenticator = Authenticator(settings)
     channels = Channels(jobs, following)
@@ -153,7 +161,9 @@ async def node(
     sio.register("/", HubNamespace(authenticator, channels, recovery, commands))
 
     app = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
-    health = Health(_checks(redis, db, live))
+    watch = Watch(_needed_to_connect(db, live))
+    health = Health(_checks(redis, db, live), watch)
+    sio.admit = watch.require
     app.add_routes(HealthResources(health).routes())
     app.add_routes(JobResources(authenticator, jobs).routes())
     publishing = Publishing(Journal(redis, keys), Receipts(redis, keys))
@@ -161,30 +171,37 @@ async def node(
     sio.attach(app)
     if handover is not None:
         handover.attach(app, sio.eio)
-    app[SOCKETS], app[FOLLOWING] = sio, following
+    nodes = Nodes(redis, this_node(address))
+    app[SOCKETS], app[FOLLOWING], app[NODES] = sio, following, nodes
 
     async def leave(seconds: float) -> None:
         health.draining = True
+        nodes.drain()
         await drain(sio, seconds)
 
     app[DRAIN] = leave
     app.on_shutdown.append(lambda _: sio.eio.stop())  # else aiohttp waits for them, in vain
 
     async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(following.run(live))
-        preparing = tasks.create_task(_prepare(db))
-        saving = tasks.create_task(sessions.run())
+        works = (following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run())
+        running = [tasks.create_task(work) for work in (*works, nodes.run())]
         await live.wait_connected(_PATIENCE)
         try:
             yield app
         finally:
-            serving.cancel()
-            preparing.cancel()
-            saving.cancel()
+            for task in running:
+                task.cancel()
     await sessions.close()
+    await nodes.leave()
     await live.close()
+    await emitters.close()
     await redis.aclose()
-    await mongo.close()
+    await close_mongo(mongo)
+
+
+def _address(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"{host}:{port}"
 
 
 def socket_server(settings: Settings, cork: Cork | None = None) -> SocketServer:
@@ -211,13 +228,26 @@ def _checks(redis: Redis, db: Database, live: LiveChannels) -> dict[str, Check]:
     }
 
 
+def _needed_to_connect(db: Database, live: LiveChannels) -> dict[str, Check]:
+    """What nobody can connect without. In a cluster, one server that is heard will do: it may be
+    the one that matters."""
+
+    async def redis() -> None:
+        while live.deaf:  # noqa: ASYNC110 - asked once in a while, by one task
+            await asyncio.sleep(0.05)
+
+    return {"redis": redis, "mongo": lambda: db.command("ping")}
+
+
 async def _prepare(db: Database) -> None:
     """Creates the indexes, however long MongoDB takes to appear."""
+    trouble = Trouble(_log, "node.mongo_unreachable", "node.mongo_back")
     while True:
         try:
             await ensure_indexes(db)
         except PyMongoError as error:
-            _log.warning("node.mongo_unreachable", error=repr(error))
-            await asyncio.sleep(1)
+            trouble.failed(error)
+            await asyncio.sleep(0.5)
         else:
+            trouble.worked()
             return

@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 
 from config.logs import get_logger, setup_logging
 from config.settings import Settings, SettingsError, load_settings
+from config.trouble import Trouble
 from hub.broker.connect import open_redis
 from hub.broker.hotlog import HotLog
 from hub.broker.journal import Journal
@@ -22,7 +23,7 @@ from hub.services.ingest.batch import Ingest, Stores
 from hub.services.ingest.worker import BLOCK, IngestWorker
 from hub.stores.events import Events
 from hub.stores.heads import Heads
-from hub.stores.mongo import WRITE_TIMEOUT, Database, ensure_indexes, open_mongo
+from hub.stores.mongo import WRITE_TIMEOUT, Database, close_mongo, ensure_indexes, open_mongo
 from hub.stores.notifications import Notifications
 
 _log = get_logger(__name__)
@@ -50,18 +51,20 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
     finally:
         await reading.aclose()
         await redis.aclose()
-        await mongo.close()
+        await close_mongo(mongo)
 
 
 async def _prepared(worker: IngestWorker, db: Database) -> None:
     """Runs the worker once the indexes it relies on exist."""
+    trouble = Trouble(_log, "ingest.mongo_unreachable", "ingest.mongo_back")
     while True:
         try:
             await ensure_indexes(db)
         except PyMongoError as error:
-            _log.warning("ingest.mongo_unreachable", error=repr(error))
-            await asyncio.sleep(1)
+            trouble.failed(error)
+            await asyncio.sleep(0.5)
         else:
+            trouble.worked()
             break
     await worker.run()
 

@@ -9,6 +9,18 @@ INGEST_WORKERS: Final = "hub:ingest:workers"
 """Sorted set: ingest worker id → when it was last alive (Unix seconds)."""
 
 
+EMITTERS: Final = "socketio"
+"""Pub/sub channel of python-socketio's Redis managers, by their own default."""
+
+NODES: Final = "hub:{nodes}:ids"
+"""Set: the ids of the nodes that live, and perhaps of some that died."""
+
+
+def node(node_id: str) -> str:
+    """What a node says of itself; there as long as the node lives."""
+    return f"hub:{{nodes}}:node:{node_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Key names for a deployment with this many partitions."""

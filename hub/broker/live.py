@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from config.logs import get_logger
-from hub.broker.connect import COMMAND_TIMEOUT, honour_cancellation, open_redis
+from config.trouble import Trouble
+from hub.broker.connect import honour_cancellation, open_redis
 from hub.broker.hotlog import Batch
 from hub.broker.keys import Keys
 from hub.broker.link import Link, Listener
 from hub.broker.servers import Server, servers_of
+from hub.domain.patience import PATIENCE
 
-_RETRY_FIRST, _RETRY_LAST = 0.05, 0.5
+_RETRY_FIRST, _RETRY_LAST = 0.05, 0.25  # seconds; it is to hear again within one
 _LOSSES = (RedisError, OSError, TimeoutError)
 _log = get_logger(__name__)
 
@@ -56,11 +58,17 @@ class LiveChannels:
         self._links: dict[int, Link] = {}  # by partition
         self._heard: set[int] = set()  # partitions that were heard at any time
         self._up = asyncio.Event()
+        self._trouble = Trouble(_log, "live.lost", "live.restored")
 
     @property
     def connected(self) -> bool:
         """Whether everything wanted is subscribed and heard."""
         return self._up.is_set()
+
+    @property
+    def deaf(self) -> bool:
+        """Whether nothing at all is heard, from any server."""
+        return not any(link.up for link in self._links.values())
 
     async def wait_connected(self, limit: float) -> bool:
         """Waits until ``connected``, at most ``limit`` seconds; whether it is."""
@@ -72,7 +80,7 @@ class LiveChannels:
         return self.connected
 
     async def follow(self, channel: str) -> None:
-        """Subscribes; returns once Redis confirmed. Raises TimeoutError after 2 s, or
+        """Subscribes; returns once Redis confirmed. Raises TimeoutError after ``PATIENCE``, or
         ConnectionError when ``unfollow`` came in between."""
         name = self._name(channel)
         self._wanted[name] = channel
@@ -83,7 +91,7 @@ class LiveChannels:
         if waiting is None:
             waiting = self._waiting[name] = asyncio.get_running_loop().create_future()
             self._change(channel, name)
-        async with asyncio.timeout(2 * COMMAND_TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.shield(waiting)
 
     def unfollow(self, channel: str) -> None:
@@ -106,7 +114,7 @@ class LiveChannels:
                 if len(self._links) == self._keys.partitions:
                     tasks = [hearing.task for hearing in self._hearing.values()]
                     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                if self._clear_lost(delay):
+                if self._clear_lost():
                     delay = _RETRY_FIRST
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _RETRY_LAST)
@@ -122,7 +130,7 @@ class LiveChannels:
         try:
             owners = await self._servers.owners()
         except _LOSSES as error:
-            _log.warning("live.no_servers", error=repr(error))
+            self._trouble.failed(error)
             return
         moved = [at for at, one in self._hearing.items() if owners.get(at) != one.partitions]
         await self._stop(moved)
@@ -158,7 +166,7 @@ class LiveChannels:
             self._links.pop(partition, None)
         return one
 
-    def _clear_lost(self, delay: float) -> bool:
+    def _clear_lost(self) -> bool:
         """Forgets the connections that ended; whether one of them had been up."""
         any_was_up = False
         for server in [at for at, one in self._hearing.items() if one.task.done()]:
@@ -167,7 +175,7 @@ class LiveChannels:
             error = one.task.exception()
             if not isinstance(error, _LOSSES):
                 one.task.result()
-            _log.warning("live.lost", server=server, error=repr(error), retry_in=delay)
+            self._trouble.failed(error, server=server)
         return any_was_up
 
     def _name(self, channel: str) -> bytes:
@@ -189,6 +197,7 @@ class LiveChannels:
         complete = len(self._links) == self._keys.partitions
         if complete and all(one.up for one in self._links.values()):
             self._up.set()
+            self._trouble.worked()
         if again:
             self._on_restored()
 

@@ -13,16 +13,18 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from config.logs import get_logger
+from config.trouble import Trouble
 from hub.broker.connect import command, honour_cancellation
 from hub.broker.keys import Keys
 from hub.broker.scripts import Call, Script
+from hub.domain.patience import PATIENCE
 
 _SAVE: Final = Script("save_sessions")
 _SAVED_AT_ONCE: Final = 500
 _SLICES: Final = 16
 _RENEWALS: Final = 4  # in the time that a lost session is kept
 _RETRY: Final = 0.5
-_PATIENCE: Final = 2.0  # seconds that anybody waits for a save
+_LOADS_AT_ONCE: Final = 24  # fewer than the client has connections: more would be refused
 _log = get_logger(__name__)
 
 
@@ -30,16 +32,21 @@ class Leg:
     """One connection of a session. ``content``: gives what is to be saved as it is now, empty for
     nothing to recover from."""
 
-    __slots__ = ("_revision", "content", "ended", "lost", "name", "pid", "slice")
+    __slots__ = ("_revision", "content", "ended", "lost_at", "name", "pid", "slice")
 
     def __init__(self, pid: str, name: str, content: Callable[[], bytes]) -> None:
         self.pid = pid
         self.name = name
         self.content = content
-        self.lost = False
+        self.lost_at: float | None = None  # by the loop's clock
         self.ended = False
         self.slice: dict[Leg, None] | None = None  # those that are renewed together with it
         self._revision = 0
+
+    @property
+    def lost(self) -> bool:
+        """Whether its connection is gone."""
+        return self.lost_at is not None
 
     def save(self, seconds: float) -> "_Save":
         """The next save, for that long."""
@@ -74,6 +81,8 @@ class Sessions:
         self._ended: list[_Save] = []
         self._waiting: dict[Leg, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
+        self._loading = asyncio.Semaphore(_LOADS_AT_ONCE)
+        self._trouble = Trouble(_log, "sessions.not_saved", "sessions.saved_again")
 
     def __len__(self) -> int:
         """How many legs are kept alive."""
@@ -90,15 +99,15 @@ class Sessions:
         self._mark(leg)
 
     async def saved(self, leg: Leg) -> None:
-        """As ``save``; returns once Redis has it. Raises ``RedisError``, OSError or, after 2 s at
-        most, TimeoutError."""
+        """As ``save``; returns once Redis has it. Raises ``RedisError``, OSError or, after
+        ``PATIENCE``, TimeoutError."""
         if leg.ended:
             return
         self.save(leg)
         waiting = self._waiting.get(leg)
         if waiting is None:
             waiting = self._waiting[leg] = asyncio.get_running_loop().create_future()
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.shield(waiting)
 
     def lose(self, leg: Leg) -> None:
@@ -123,8 +132,10 @@ class Sessions:
         self._wake.set()
 
     async def load(self, pid: str, leg: str) -> bytes:
-        """The content of a leg, empty when there is none. Raises ``RedisError``."""
-        saved: bytes | None = await command(self._redis.get(self._keys.session(pid, leg)))
+        """The content of a leg, empty when there is none. Raises ``RedisError``, OSError
+        or, after ``PATIENCE``, TimeoutError."""
+        async with asyncio.timeout(PATIENCE), self._loading:
+            saved: bytes | None = await command(self._redis.get(self._keys.session(pid, leg)))
         return (saved or b"").partition(b" ")[2]
 
     async def run(self) -> None:
@@ -143,13 +154,14 @@ class Sessions:
                 await asyncio.sleep(_RETRY)
 
     async def close(self) -> None:
-        """Saves what is not saved yet; gives up after 2 s. To be called when ``run`` has ended."""
+        """Saves what is not saved yet; gives up after ``PATIENCE``. To be called when
+        ``run`` has ended."""
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 while self._pending and await self._flush():
                     pass
         except TimeoutError:
-            _log.warning("sessions.not_saved", legs=len(self._changed))
+            _log.warning("sessions.left_unsaved", legs=len(self._changed))
 
     @property
     def _pending(self) -> bool:
@@ -170,14 +182,15 @@ class Sessions:
 
     @staticmethod
     def _release(leg: Leg) -> None:
-        leg.lost = True
+        leg.lost_at = _now() if leg.lost_at is None else leg.lost_at
         if leg.slice is not None:
             del leg.slice[leg]
             leg.slice = None
 
     async def _flush(self) -> bool:
-        """Saves some of what changed, in one round trip; whether that went well. What is lost or
-        ended is not tried again: without a last save it goes by itself, a little later."""
+        """Saves some of what changed, in one round trip; whether that went well. What was lost is
+        tried again as long as it would be kept. What ended is not: it goes by itself, a little
+        later."""
         legs = [leg for leg, _ in zip(self._changed, range(_SAVED_AT_ONCE), strict=False)]
         for leg in legs:
             del self._changed[leg]
@@ -187,8 +200,8 @@ class Sessions:
         try:
             await _SAVE.run_many(self._redis, self._calls([*ended, *saves]))
         except (RedisError, OSError, TimeoutError) as error:
-            _log.warning("sessions.retry", legs=len(legs), error=repr(error))
-            self._changed.update(dict.fromkeys(leg for leg in legs if not leg.lost))
+            self._trouble.failed(error, legs=len(legs))
+            self._changed.update(dict.fromkeys(leg for leg in legs if self._still_matters(leg)))
             _settle(waiting, error)
             return False
         except asyncio.CancelledError:
@@ -196,6 +209,7 @@ class Sessions:
             self._ended += ended
             _settle(waiting, ConnectionError("closed"))
             raise
+        self._trouble.worked()
         _settle(waiting, None)
         return True
 
@@ -208,9 +222,17 @@ class Sessions:
             args += fields
         return [Call(keys, args) for keys, args in calls.values()]
 
+    def _still_matters(self, leg: Leg) -> bool:
+        """Whether a client may come back to it."""
+        return not leg.ended and (leg.lost_at is None or _now() < leg.lost_at + self._keep)
+
     def _ttl(self, leg: Leg) -> float:
         """A leg that is alive outlives its next renewal by the time that a lost one is kept."""
         return self._keep if leg.lost else self._keep + 1.5 * self._every
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _settle(waiting: Iterable[asyncio.Future[None]], error: Exception | None) -> None:

@@ -91,6 +91,11 @@ class Feed:
         """Whether nobody follows any more."""
         return not (self._members or self._joining or self._ahead)
 
+    @property
+    def followers(self) -> list[Subscriber]:
+        """Those who are live, and have been told so."""
+        return [*self._members, *self._ahead]
+
     def begin(self, position: Position) -> None:
         """Sets where the feed starts; until then it only notes what it hears."""
         self.begun = True

@@ -9,9 +9,6 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from pymongo.errors import PyMongoError
-from redis.exceptions import RedisError
-
 from hub.broker.hotlog import Batch
 from hub.broker.live import LiveChannels
 from hub.delivery.feed import START, Feed, Subscriber
@@ -21,6 +18,7 @@ from hub.domain.events import Position
 from hub.services.catchup import CatchUp
 from hub.services.gaps import Gaps, go_on_from, reset_to
 from hub.services.joining import HandOver, Join, Joined, Mode, Wanted, at_end, missed
+from hub.services.patience import FAILURES, patiently, unavailable
 from hub.stores.heads import Head, Heads
 
 __all__ = ["Following", "HandOver", "Joined", "Mode", "Wanted"]
@@ -47,6 +45,11 @@ class Following:
     def position(self, channel: str) -> Position:
         """Where a channel that is followed here stands; raises ``KeyError`` for another one."""
         return self._feeds[channel].position
+
+    def followers(self, channel: str) -> list[Subscriber]:
+        """Who is live on a channel here."""
+        feed = self._feeds.get(channel)
+        return [] if feed is None else feed.followers
 
     async def run(self, live: LiveChannels) -> None:
         """Serves until cancelled."""
@@ -95,10 +98,8 @@ class Following:
         """
         feed = self._feeds.get(channel) or Feed(channel, self._on_gap)
         epoch = feed.epoch
-        try:
+        async with patiently():
             head = await self._heads.get(channel)
-        except PyMongoError as error:
-            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
         if head is None:  # the job's retention ended
             return Reset(channel, feed.epoch, feed.offset)
         if feed.begun and feed.epoch == epoch != head.epoch:
@@ -134,8 +135,8 @@ class Following:
                 joins = await self._bring_up_to_date(joins)
                 if not joins:
                     return
-        except (PyMongoError, RedisError, OSError, TimeoutError) as error:
-            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
+        except FAILURES as error:
+            raise unavailable() from error
         channel = joins[0].feed.channel
         raise codes.HubError(codes.UNAVAILABLE, f"{channel} moves too fast", retry_after=1)
 

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from pymongo.errors import PyMongoError
-
 from config.logs import get_logger
+from config.trouble import Trouble
 from hub.delivery.feed import START, Feed, Lack
 from hub.delivery.message import Reset
 from hub.domain import times
 from hub.domain.snapshot import snapshot
 from hub.services.catchup import CatchUp
+from hub.services.patience import FAILURES
 from hub.stores.heads import Head, Heads
 
 _RETRY: Final = 0.5
@@ -27,6 +27,7 @@ class Gaps:
         self._catch_up = catch_up
         self._feeds = feeds
         self._filling: set[Feed] = set()
+        self._trouble = Trouble(_log, "gaps.unfilled", "gaps.filled")
 
     def fill(self, feed: Feed, tasks: asyncio.TaskGroup) -> None:
         """Has ``feed`` filled by one of ``tasks``, unless it is being filled already."""
@@ -41,14 +42,15 @@ class Gaps:
             some, rest = waiting[:_LOOKED_UP_AT_ONCE], waiting[_LOOKED_UP_AT_ONCE:]
             try:
                 heads = await self._heads.read(some)
-            except (PyMongoError, OSError, TimeoutError) as error:
-                _log.warning("gaps.look_up_retry", error=repr(error))
+            except FAILURES as error:
+                self._trouble.failed(error, "all")
                 await asyncio.sleep(_RETRY)
                 continue
             for name, head in heads.items():
                 if feed := self._feeds.get(name):
                     feed.expect(head.position)
             waiting = rest
+        self._trouble.worked("all")
 
     async def _fill(self, feed: Feed) -> None:
         """Reads what the feed misses until it misses nothing."""
@@ -56,10 +58,11 @@ class Gaps:
             while feed.missing and self._feeds.get(feed.channel) is feed:
                 try:
                     await self._fill_once(feed)
-                except (PyMongoError, OSError, TimeoutError) as error:
-                    _log.warning("gaps.fill_retry", channel=feed.channel, error=repr(error))
+                except FAILURES as error:
+                    self._trouble.failed(error, feed, channel=feed.channel)
                     await asyncio.sleep(_RETRY)
         finally:
+            self._trouble.worked(feed)
             self._filling.discard(feed)
 
     async def _fill_once(self, feed: Feed) -> None:

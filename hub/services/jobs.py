@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pymongo.errors import PyMongoError
-
 from hub.domain import channels, codes, ids, times
 from hub.domain.events import Event
 from hub.domain.principal import Principal
 from hub.domain.snapshot import snapshot
+from hub.services.patience import patiently
 from hub.stores.events import Events
 from hub.stores.heads import Head, Heads
 
@@ -44,10 +43,8 @@ class Jobs:
         if not all(ids.is_user_id(job_id) for job_id in job_ids):
             raise codes.invalid("jobId", "is no job id")
         names = [channels.job_channel(job_id) for job_id in job_ids]
-        try:
+        async with patiently():
             heads = await self._heads.get_all(names)
-        except PyMongoError as error:
-            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
         return [_permitted(who, heads.get(name), kind) for name in names]
 
     async def progress(self, who: Principal, job_id: str, kind: str | None) -> dict[str, Any]:
@@ -69,13 +66,11 @@ class Jobs:
         limit: int,
     ) -> History:
         """A page of at most ``limit`` events after the offset ``after``."""
-        head = await self.authorize(who, job_id, kind)
-        try:
+        async with patiently():
+            head = await self.authorize(who, job_id, kind)
             found = await self._events.history(
                 head.channel, after=after, since=since, types=types, limit=limit + 1
             )
-        except PyMongoError as error:
-            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
         page = found[:limit]
         return History(page, page[-1].offset if len(found) > limit else None)
 

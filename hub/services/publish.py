@@ -4,12 +4,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from redis.exceptions import RedisError
-
 from hub.broker.journal import Journal
 from hub.broker.receipts import Receipt, Receipts, StoredReceipt
 from hub.domain import codes
 from hub.domain.publications import AnyPublication, parse_item
+from hub.services.patience import patiently
 
 ITEMS_AT_MOST: Final = 500
 _REMEMBER: Final = 86_400
@@ -29,10 +28,8 @@ class Publishing:
         out of reach: then repeat the call, what was accepted already counts as a duplicate.
         """
         publications = [_parsed(item, index) for index, item in enumerate(items)]
-        try:
+        async with patiently():
             new = await self._journal.append_once(publications, remember=_REMEMBER)
-        except (RedisError, OSError, TimeoutError) as error:
-            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
         fresh = sum(new)
         return Receipt(fresh, len(new) - fresh, [str(each.id) for each in publications])
 
@@ -41,17 +38,15 @@ class Publishing:
     ) -> Receipt:
         """As ``publish``; a repeat of ``caller``'s ``key`` within a day is answered as the first
         time. Raises CONFLICT when it comes with another body."""
-        try:
+        async with patiently():
             known = await self._receipts.get(caller, key)
-        except (RedisError, OSError, TimeoutError) as error:
-            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
-        if known is not None:
-            if known.fingerprint != fingerprint:
-                raise codes.HubError(codes.CONFLICT, "this Idempotency-Key had another body")
-            return known.receipt
-        receipt = await self.publish(items)
-        await self._receipts.put(caller, key, StoredReceipt(fingerprint, receipt))
-        return receipt
+            if known is None:
+                receipt = await self.publish(items)
+                await self._receipts.put(caller, key, StoredReceipt(fingerprint, receipt))
+                return receipt
+        if known.fingerprint != fingerprint:
+            raise codes.HubError(codes.CONFLICT, "this Idempotency-Key had another body")
+        return known.receipt
 
 
 def _parsed(item: Any, index: int) -> AnyPublication:

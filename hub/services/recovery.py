@@ -11,8 +11,6 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from redis.exceptions import RedisError
-
 from config.logs import get_logger
 from hub.broker.sessions import Leg, Sessions
 from hub.delivery.feed import Subscriber
@@ -22,6 +20,7 @@ from hub.domain.principal import Principal
 from hub.domain.recovery import UNBEGUN, Roster, parse_itinerary, parse_mark
 from hub.services.channels import Channels, required_channel
 from hub.services.following import Joined, Mode
+from hub.services.patience import patiently
 
 REPLAYED_AT_MOST: Final = 8 * 1024 * 1024
 """Bytes of missed events, of all channels together, that a return is answered with."""
@@ -63,10 +62,8 @@ class Session:
         ``HubError`` UNAVAILABLE, and then it needs none."""
         self._unsettled += 1
         try:
-            await self._sessions.saved(self._leg)
-        except (RedisError, OSError, TimeoutError) as error:
-            self.settle()
-            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
+            async with patiently():
+                await self._sessions.saved(self._leg)
         except BaseException:
             self.settle()
             raise
@@ -139,15 +136,13 @@ class Recovery:
 
     async def find(self, who: Principal, pid: object, offset: object) -> Return | None:
         """The session that a client of ``who`` claims; None when there is no such session of this
-        user, or it does not go with the offset. Whatever the client sent, this does not raise."""
+        user, or it does not go with the offset. Whatever the client sent, this does not raise, but
+        for ``HubError`` UNAVAILABLE: a client that tries again later can still be recovered."""
         mark = parse_mark(offset)
         if mark is None or not isinstance(pid, str) or _PID.fullmatch(pid) is None:
             return None
-        try:
+        async with patiently():
             content = await self._sessions.load(pid, mark.leg)
-        except (RedisError, OSError, TimeoutError) as error:
-            _log.warning("recovery.unavailable", error=repr(error))
-            return None
         itinerary = parse_itinerary(content)
         if itinerary is None or itinerary.user_id != who.user_id:
             return None
@@ -158,19 +153,26 @@ class Recovery:
 
     async def restore(self, who: Principal, subscriber: Subscriber, back: Return) -> Arrival | None:
         """Joins all channels of the session where the client stands in them. None, and nothing is
-        joined then, unless ``who`` may read each of them and each log reaches back that far."""
+        joined then, unless ``who`` may read each of them and each log reaches back that far.
+        Raises ``HubError`` UNAVAILABLE, and nothing is joined then either: later it may work."""
         try:
             joined = await self._rejoin(who, subscriber, back.positions)
             own = await self._own(who, subscriber, joined)
             refusal = _shortfall(joined)
         except codes.HubError as error:
+            self._leave(subscriber, back)
+            if error.code is codes.UNAVAILABLE:
+                raise
             refusal = error.code.name
         if refusal is None:
             return Arrival(joined, own, recovered=True)
-        for name in back.positions:
-            self._channels.unsubscribe(subscriber, name)
+        self._leave(subscriber, back)
         _log.info("recovery.refused", user_id=who.user_id, reason=refusal)
         return None
+
+    def _leave(self, subscriber: Subscriber, back: Return) -> None:
+        for name in back.positions:
+            self._channels.unsubscribe(subscriber, name)
 
     async def _rejoin(
         self, who: Principal, subscriber: Subscriber, positions: dict[str, Position]

@@ -4,6 +4,7 @@ A head is changed by the writer of the channel's partition alone, and never goes
 that does not lead further is ignored, so that a writer which was suspended does no harm.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +16,7 @@ from pymongo.errors import BulkWriteError
 
 from hub.domain.events import Position
 from hub.domain.jobs import Job
+from hub.domain.patience import PATIENCE
 from hub.stores.coalescing import CoalescedReads
 from hub.stores.mongo import Collection, Database, Document
 
@@ -51,14 +53,14 @@ class Heads:
         return {channel: _head(document) for channel, document in found.items()}
 
     async def get(self, channel: str) -> Head | None:
-        """The head of one channel, in a round trip shared with others who ask at the moment."""
-        found = await self._coalesced.get((channel,))
-        document = found.get(channel)
-        return None if document is None else _head(document)
+        """The head of one channel, in a round trip shared with others who ask at the moment. Raises
+        TimeoutError after ``PATIENCE``, however often those others had to begin anew."""
+        return (await self.get_all((channel,))).get(channel)
 
     async def get_all(self, channels: Sequence[str]) -> dict[str, Head]:
-        """As ``read``, in a round trip shared with others who ask at the moment."""
-        found = await self._coalesced.get(channels)
+        """As ``read``, in a round trip shared with others who ask at the moment; as ``get``."""
+        async with asyncio.timeout(PATIENCE):
+            found = await self._coalesced.get(channels)
         return {channel: _head(found[channel]) for channel in channels if channel in found}
 
     async def advance(self, heads: Sequence[Head]) -> None:

@@ -1,23 +1,27 @@
 """The MongoDB client and the indexes that the collections rely on."""
 
+import asyncio
+import contextlib
 from typing import Any, Final
 
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
+from hub.domain.patience import PATIENCE
+
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]
 
-READ_TIMEOUT: Final = 2.0
-"""Seconds a gateway waits for MongoDB, server selection included."""
+_CLOSING: Final = 1.0
+_READ_TIMEOUT: Final = PATIENCE - 0.1  # it fails by itself before anybody gives it up
 
 WRITE_TIMEOUT: Final = 15.0
 """Seconds ingest waits for a batch to be written."""
 
 
-def open_mongo(url: str, *, timeout: float = READ_TIMEOUT) -> AsyncMongoClient[Document]:
+def open_mongo(url: str, *, timeout: float = _READ_TIMEOUT) -> AsyncMongoClient[Document]:
     """A client for ``url``, not connected yet. Writes are acknowledged by a majority and
     journaled; no operation takes longer than ``timeout`` seconds. Raises ``PyMongoError``."""
     return AsyncMongoClient(
@@ -31,6 +35,13 @@ def open_mongo(url: str, *, timeout: float = READ_TIMEOUT) -> AsyncMongoClient[D
         uuidRepresentation="standard",
         appname="hub",
     )
+
+
+async def close_mongo(client: AsyncMongoClient[Document]) -> None:
+    """Closes a client, whose monitors would wait for a server that hangs for ten seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSING):
+            await client.close()
 
 
 INDEXES: Final[dict[str, list[IndexModel]]] = {

@@ -8,6 +8,8 @@ import contextlib
 import aiohttp
 import pytest
 
+from hub.broker.connect import open_redis
+from hub.broker.nodes import Nodes, this_node
 from hub.embedded import free_port
 from tests.support.crowd import crowd
 from tests.support.process import Program, environment
@@ -81,9 +83,15 @@ async def test_a_draining_node_is_not_ready_and_takes_nobody(system: System) -> 
                 return ready.status == 503 and (await ready.json())["status"] == "draining"
 
         await eventually(draining)
+        async with open_redis(system.settings.redis_url or "") as redis:
+            [node] = await Nodes(redis, this_node("")).alive()
+        assert f"http://{node.address}" == system.url
+        assert node.draining
         async with http.get("/socket.io/", params=params) as refused:
             assert refused.status == 503
             assert refused.headers["Retry-After"] == "1"
         async with http.get("/socket.io/", params={**params, "sid": sid}) as last:
             assert await last.text() == "1"
         assert await stopping == 0
+    async with open_redis(system.settings.redis_url or "") as redis:
+        assert await Nodes(redis, this_node("")).alive() == []

@@ -75,7 +75,8 @@ class JsClient:
 @asynccontextmanager
 async def js_client(url: str, token: str | None, **options: Any) -> AsyncIterator[JsClient]:
     """A client that connects to ``url``. Options: ``follow`` (channels it subscribes whenever it
-    connects, from the offsets it has), ``transports``, ``auth`` (instead of the token)."""
+    connects, from the offsets it has), ``listen`` (other events it logs),
+    ``transports``, ``auth`` (instead of the token)."""
     settings = json.dumps({"url": url, "token": token, **options})
     process = await asyncio.create_subprocess_exec(
         "node", str(_SCRIPT), settings, stdin=PIPE, stdout=PIPE, limit=1 << 24

@@ -10,7 +10,9 @@ const show = (e) => {
   console.log(e.offset, e.type, e.progress?.percentage ?? "");
 };
 socket.on("event", show).on("connect_error", (e) => console.error(e.message));
-socket.on("connect", async () => {
-  const { ok, data, error } = await socket.emitWithAck("subscribe", { channel, ...position });
-  ok ? data.events.forEach(show) : console.error(error);
+socket.on("connect", () => {
+  // A callback, not `await`: newer events may come along with the answer, and must not be shown first.
+  socket.emit("subscribe", { channel, ...position }, ({ ok, data, error }) => {
+    ok ? data.events.forEach(show) : console.error(error);
+  });
 });

@@ -188,6 +188,13 @@ class Connection:
         """Sends an event of the hub's own, with the recovery string last."""
         self._socket.push(_Stamped(self, _head(event, payload)))
 
+    def relay(self, head: bytes) -> None:
+        """Sends an event that no log has, if there is room for it now: nobody is cut off for it,
+        and no event that is stored gives way. ``head``: the packet up to its recovery string."""
+        outbox = self._socket.outbox
+        if self._held is None and outbox.bytes + len(head) <= outbox.limit:
+            self._socket.push(_Stamped(self, head))
+
     def recovery(self) -> bytes:
         """The offset of Socket.IO's connection state recovery: the position in each channel."""
         prefix = self._roster.prefix

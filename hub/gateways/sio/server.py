@@ -16,6 +16,7 @@ What is overridden, and why:
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import engineio.exceptions
@@ -113,6 +114,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     unfinished binary event cannot hold memory. ``connect_timeout``: seconds that a connection may
     be without any namespace. ``connects_at_once``: how many clients are being let in at a time; the
     others wait their turn, so that thousands who come to a node at once do not drown its stores.
+
+    ``admit``: called before a client is let in; raises ``HubError`` to refuse it at once.
     """
 
     eio: Engine
@@ -128,6 +131,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         super().__init__(async_handlers=False, logger=_LIBRARY, engineio_logger=_LIBRARY, **options)
         self.manager_initialized = True
         self.accept_binary = accept_binary
+        self.admit: Callable[[], None] = _anyone
         self._connect_timeout = connect_timeout
         self._admission = asyncio.Semaphore(connects_at_once)
         self._served: dict[str, Namespace] = {}
@@ -247,6 +251,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             return
         try:
             async with self._admission:
+                self.admit()
                 extra = await served.connect(client, data)
         except codes.HubError as error:
             _refuse(client, error)
@@ -277,6 +282,10 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         self._clients.setdefault(socket.sid, {})[client.namespace] = client
         client.push(packets.CONNECT, msgspec.json.encode({"sid": client.sid, **extra}))
         await served.connected(client)
+
+
+def _anyone() -> None:
+    """The default for ``admit``."""
 
 
 def _refuse(client: Client, error: codes.HubError) -> None:

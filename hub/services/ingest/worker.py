@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from config.logs import get_logger
+from config.trouble import Trouble
 from hub.broker import keys as key_names
 from hub.broker.connect import command, honour_cancellation
 from hub.broker.journal import DeadLetter, Entry, PartitionReader
@@ -27,7 +28,7 @@ _BATCH: Final = 256
 BLOCK: Final = 1.0
 """Seconds that a reader waits in Redis for the next entry."""
 
-_BACKOFF_FIRST, _BACKOFF_LAST = 0.1, 2.0
+_BACKOFF_FIRST, _BACKOFF_LAST = 0.1, 1.0
 _FAILURES = (PyMongoError, RedisError, OSError, TimeoutError, Contended)
 _log = get_logger(__name__)
 
@@ -54,6 +55,7 @@ class IngestWorker:
         self._leases = Leases(redis, worker_id, LEASE)
         self._readers: dict[int, asyncio.Task[None]] = {}
         self._workers = 1
+        self._trouble = Trouble(_log, "ingest.held_up", "ingest.goes_on")
 
     async def run(self) -> None:
         """Works until cancelled; then finishes nothing half-way that a successor would not redo."""
@@ -70,11 +72,12 @@ class IngestWorker:
             try:
                 held = await self._take_share()
             except _FAILURES as error:
-                _log.warning("ingest.redis_unreachable", error=repr(error))
+                self._trouble.failed(error, "leases")
                 if time.monotonic() - renewed > LEASE:
                     self._assign(group, set())
             else:
                 renewed = time.monotonic()
+                self._trouble.worked("leases")
                 self._assign(group, held)
                 if not ready:
                     ready = True
@@ -114,7 +117,9 @@ class IngestWorker:
         try:
             self._workers = await self._alive_workers()
         except _FAILURES as error:
-            _log.warning("ingest.workers_unknown", error=repr(error), assumed=self._workers)
+            self._trouble.failed(error, "workers", assumed=self._workers)
+        else:
+            self._trouble.worked("workers")
 
     async def _alive_workers(self) -> int:
         now = time.time()
@@ -134,6 +139,7 @@ class IngestWorker:
     def _stop(self, partitions: list[int]) -> None:
         for number in partitions:
             self._readers.pop(number).cancel()
+            self._trouble.worked(number)
 
     async def _read(self, reader: PartitionReader) -> None:
         """Reads one partition: first what was left unfinished, then what comes."""
@@ -150,8 +156,9 @@ class IngestWorker:
                 else:
                     await self._ingest.process(reader, entries, redelivered=redelivered)
                 delay = _BACKOFF_FIRST
+                self._trouble.worked(reader.partition)
             except _FAILURES as error:
-                _log.warning("ingest.retry", partition=reader.partition, error=repr(error))
+                self._trouble.failed(error, reader.partition, partition=reader.partition)
                 redelivered, alone = True, False
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _BACKOFF_LAST)

@@ -3,7 +3,7 @@
 import { createInterface } from "node:readline";
 import { io } from "../../../web/node_modules/socket.io-client/build/esm/index.js";
 
-const { url, token, follow = [], transports, auth } = JSON.parse(process.argv[2]);
+const { url, token, follow = [], listen = [], transports, auth } = JSON.parse(process.argv[2]);
 const report = (...entry) => process.stdout.write(JSON.stringify(entry) + "\n");
 const positions = {};
 
@@ -19,8 +19,16 @@ function take(event) {
   report("event", event);
 }
 
-async function subscribe(channel) {
-  const answer = await socket.timeout(10_000).emitWithAck("subscribe", { channel, ...positions[channel] });
+// In a callback: several packets may come in one read, and what follows an `await` runs after all of them.
+function subscribe(channel) {
+  return new Promise((resolve, reject) => {
+    socket.timeout(10_000).emit("subscribe", { channel, ...positions[channel] }, (error, answer) => {
+      error ? reject(error) : resolve(subscribed(channel, answer));
+    });
+  });
+}
+
+function subscribed(channel, answer) {
   if (answer.ok) {
     const { epoch, offset, mode, events } = answer.data;
     events.forEach(take);
@@ -37,7 +45,7 @@ socket.on("connect", () => {
   follow.forEach((channel) => subscribe(channel).catch((error) => report("lost", channel, String(error))));
 });
 socket.on("event", take);
-for (const name of ["hello", "reset", "closing", "token-expiring"]) {
+for (const name of ["hello", "reset", "closing", "token-expiring", ...listen]) {
   socket.on(name, (...args) => report(name, ...args));
 }
 socket.on("connect_error", (error) => report("connect_error", error.message, error.data));

@@ -67,7 +67,7 @@ class _Pipe:
 
     async def run(self) -> None:
         """Copies both ways until one side ends."""
-        with contextlib.suppress(OSError):
+        try:
             async with asyncio.TaskGroup() as tasks:
                 up = tasks.create_task(self._copy(self._client[0], self._server[1]))
                 down = tasks.create_task(self._copy(self._server[0], self._client[1]))
@@ -75,6 +75,8 @@ class _Pipe:
                 await asyncio.wait([up, down, closed], return_when=asyncio.FIRST_COMPLETED)
                 for task in (up, down, closed):
                     task.cancel()
+        except* OSError:
+            pass  # a connection that breaks has ended, too
         for writer in (self._client[1], self._server[1]):
             writer.transport.abort()
         self._finished.set()

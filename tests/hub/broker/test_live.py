@@ -207,7 +207,7 @@ async def test_restored_is_told_once_everything_is_subscribed_again(
 async def test_what_is_followed_while_redis_is_away_is_confirmed_once_it_is_back(
     server: RedisServer, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_module, "COMMAND_TIMEOUT", 5)  # the start may take its time
+    monkeypatch.setattr(live_module, "PATIENCE", 10)  # the start may take its time
     async with listening(server.url, heard) as live:
         await server.stop()
         await heard.until(lambda: not live.connected)
@@ -220,7 +220,7 @@ async def test_what_is_followed_while_redis_is_away_is_confirmed_once_it_is_back
 async def test_following_without_redis_gives_up_after_a_time(
     server: RedisServer, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_module, "COMMAND_TIMEOUT", 0.1)
+    monkeypatch.setattr(live_module, "PATIENCE", 0.2)
     live = LiveChannels(server.url, KEYS, heard.take, heard.restore)
     with pytest.raises(TimeoutError):
         await live.follow(NEWS)

@@ -11,14 +11,18 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.settings import Settings
+from hub.broker.connect import open_redis
 from hub.broker.journal import Entry, PartitionReader
 from hub.domain.channels import job_channel
 from hub.domain.events import Position
+from hub.embedded import RedisServer
 from hub.services.ingest.batch import Ingest
 from hub.services.ingest.plan import Plan
 from hub.services.ingest.worker import IngestWorker
+from tests.support.outages import Way, away
 from tests.support.process import Program, environment
 from tests.support.stores import Opened, opened
 from tests.support.wait import eventually
@@ -26,6 +30,7 @@ from workers import Publisher
 
 JOBS = [f"j{number}" for number in range(12)]
 ROUNDS = 6
+TAKEN_OVER = 5  # seconds after a death
 
 
 @pytest.fixture
@@ -99,8 +104,9 @@ async def test_workers_share_and_take_over(stores: Opened) -> None:
         await until_shared(stores, 2)
         await publish_round(hub, 0)
         await workers[0].kill()
-        await publish_round(hub, 1)
-        await until_shared(stores, 1, limit=8)
+        async with asyncio.timeout(TAKEN_OVER):
+            await publish_round(hub, 1)
+            await until_shared(stores, 1)
         await workers[0].start()
         await publish_round(hub, 2)
         await until_shared(stores, 2)
@@ -136,6 +142,35 @@ async def _publish_rounds(hub: Publisher) -> None:
     for number in range(ROUNDS):
         await publish_round(hub, number)
         await asyncio.sleep(1)
+
+
+async def test_it_goes_on_by_itself_and_says_so_once(
+    stores: Opened, redis_server: RedisServer
+) -> None:
+    ingest = stores.ingest()
+    ready = asyncio.Event()
+    redis = open_redis(stores.settings.redis_url or "")
+    worker = IngestWorker("w1", redis, redis, stores.keys, ingest, ready.set)
+    running = asyncio.create_task(worker.run())
+    async with Publisher(stores.settings.redis_url or "", retry_for=30) as hub:
+        await publish_round(hub, 0)
+        await until_all_stored(stores, 1)
+        with capture_logs() as log:
+            async with away(redis_server, Way.KILLED):
+                await asyncio.sleep(2)  # many attempts of 16 readers
+            await publish_round(hub, 1)
+            await until_all_stored(stores, 2)
+            await eventually(lambda: _logged(log, "ingest.goes_on"))
+    running.cancel()
+    await asyncio.wait([running])
+    await redis.aclose()
+    said = [entry["event"] for entry in log]
+    assert said[:2] == ["ingest.held_up", "ingest.goes_on"]
+    assert len(said) <= 4  # it may come and go once more; attempts are a hundred
+
+
+async def _logged(log: Sequence[Any], event: str) -> bool:
+    return any(entry["event"] == event for entry in log)
 
 
 class Exploding(Ingest):

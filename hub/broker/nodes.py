@@ -1,0 +1,108 @@
+"""Which nodes there are: each has a lease that its heartbeat renews, so that one that died is gone
+by itself."""
+
+import asyncio
+import os
+import socket
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from config.logs import get_logger
+from config.trouble import Trouble
+from hub.broker import keys as key_names
+from hub.broker.connect import command, honour_cancellation
+from hub.domain import ids, times
+
+LEASE: Final = 15.0
+"""Seconds that a node is listed after its last heartbeat."""
+
+_EVERY: Final = 5.0
+_RETRY: Final = 0.5
+_FAILURES = (RedisError, OSError, TimeoutError)
+_log = get_logger(__name__)
+
+
+class Node(Struct, frozen=True):
+    """What a node says of itself. ``address``: where it listens, ``host:port``."""
+
+    id: str
+    host: str
+    address: str
+    pid: int
+    started_at: datetime
+    draining: bool = False
+
+
+def this_node(address: str) -> Node:
+    """The process that asks, as a node with a new id."""
+    host, pid = socket.gethostname(), os.getpid()
+    return Node(f"{host}-{pid}-{ids.uuid7()[-6:]}", host, address, pid, times.now())
+
+
+class Nodes:
+    """One node's lease, and the list of all that have one."""
+
+    def __init__(self, redis: Redis, me: Node, *, lease: float = LEASE) -> None:
+        self.me = me
+        self._redis = redis
+        self._lease = lease
+        self._changed = asyncio.Event()
+        self._trouble = Trouble(_log, "nodes.lease_not_renewed", "nodes.lease_renewed")
+
+    async def run(self) -> None:
+        """Renews the lease until cancelled."""
+        while True:
+            honour_cancellation()
+            self._changed.clear()
+            pause = self._lease * _EVERY / LEASE
+            try:
+                await self._renew()
+                await self.alive()  # forgets the dead
+            except _FAILURES as error:
+                self._trouble.failed(error)
+                pause = _RETRY
+            else:
+                self._trouble.worked()
+            await self._until_changed(pause)
+
+    def drain(self) -> None:
+        """Lets everybody know that this node is about to stop."""
+        self.me = msgspec.structs.replace(self.me, draining=True)
+        self._changed.set()
+
+    async def leave(self) -> None:
+        """Takes this node off the list. To be called when ``run`` has ended."""
+        try:
+            await command(self._redis.delete(key_names.node(self.me.id)))
+        except _FAILURES as error:
+            _log.warning("nodes.not_left", error=repr(error))
+
+    async def alive(self) -> list[Node]:
+        """Every node that has a lease, by id. Raises ``redis.RedisError``."""
+        members = await command(self._redis.smembers(key_names.NODES))
+        known = sorted(member.decode() for member in members)
+        if not known:
+            return []
+        found = await command(self._redis.mget([key_names.node(each) for each in known]))
+        if dead := [each for each, raw in zip(known, found, strict=True) if raw is None]:
+            await command(self._redis.srem(key_names.NODES, *dead))  # or back at their next beat
+        return [msgspec.json.decode(raw, type=Node) for raw in found if raw is not None]
+
+    async def _renew(self) -> None:
+        name, milliseconds = key_names.node(self.me.id), int(self._lease * 1000)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(name, msgspec.json.encode(self.me), px=milliseconds)
+            pipe.sadd(key_names.NODES, self.me.id)
+            await pipe.execute()
+
+    async def _until_changed(self, limit: float) -> None:
+        try:
+            async with asyncio.timeout(limit):
+                await self._changed.wait()
+        except TimeoutError:
+            return
