@@ -77,7 +77,7 @@ class Store:
 
 @dataclass
 class Cluster:
-    """``url``: of the proxy. ``parts``: by name, in the order of their start. ``deaths``: those that
+    """``url``: of the proxy. ``parts``: by name, in the order of their start. ``deaths``: which
     ended by themselves."""
 
     url: str

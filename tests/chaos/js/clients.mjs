@@ -36,7 +36,7 @@ class Client {
     });
     this.socket.on("connect", () => this.connected());
     this.socket.on("disconnect", () => this.disconnected());
-    this.socket.on("connect_error", (error) => this.refused(error.data?.code ?? error.message));
+    this.socket.on("connect_error", (error) => this.turnedAway(error));
     this.socket.on("hello", (hello) => this.greeted(hello));
     this.socket.on("event", (event) => this.take(event));
     this.socket.on("reset", (reset) => this.reset(reset));
@@ -58,6 +58,15 @@ class Client {
     this.alive += 1;
     this.leftAt = Date.now();
     if (this.resume) this.socket._pid = undefined;
+  }
+
+  // The stock client tries again by itself when it gets no connection. If the hub refuses one, whether
+  // and when to ask again is up to the application.
+  async turnedAway(error) {
+    this.refused(error.data?.code ?? error.message);
+    if (this.socket.active || !error.data?.retry) return;
+    await pause(1000 * (error.data.retryAfter ?? 1));
+    this.socket.connect();
   }
 
   refused(code) {
@@ -82,26 +91,22 @@ class Client {
     this.entries.push(["b", channel, epoch, offset]);
   }
 
-  async subscribe(channel) {
+  // Not emitWithAck: its promise is resolved a moment later, when an event that came right behind the
+  // answer has been handled already. A connection that breaks before the answer asks again.
+  subscribe(channel) {
     const life = this.alive;
+    const asked = Date.now();
     this.asked.add(channel);
-    while (this.alive === life) {
-      const asked = Date.now();
-      let answer;
-      try {
-        answer = await this.socket.emitWithAck("subscribe", { channel, ...this.positions[channel] });
-      } catch {
-        return; // disconnected; it is asked again after the next hello
-      }
+    this.socket.emit("subscribe", { channel, ...this.positions[channel] }, async (answer) => {
       this.wait = Math.max(this.wait, Date.now() - asked);
       if (answer.ok) {
         this.asked.delete(channel);
-        this.follows(answer.data);
-        return;
+        return this.follows(answer.data);
       }
       this.refused(`subscribe ${answer.error.code}`);
       await pause(1000 * (answer.error.retryAfter ?? 1));
-    }
+      if (this.alive === life) this.subscribe(channel);
+    });
   }
 
   follows({ channel, epoch, offset, mode, events }) {

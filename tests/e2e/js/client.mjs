@@ -19,8 +19,15 @@ function take(event) {
   report("event", event);
 }
 
-async function subscribe(channel) {
-  const answer = await socket.timeout(10_000).emitWithAck("subscribe", { channel, ...positions[channel] });
+// In a callback: what awaits emitWithAck goes on after the events that came right behind the answer.
+const subscribe = (channel) =>
+  new Promise((resolve, reject) => {
+    socket.timeout(10_000).emit("subscribe", { channel, ...positions[channel] }, (error, answer) => {
+      error ? reject(error) : resolve(subscribed(channel, answer));
+    });
+  });
+
+function subscribed(channel, answer) {
   if (answer.ok) {
     const { epoch, offset, mode, events } = answer.data;
     events.forEach(take);
