@@ -1,7 +1,7 @@
 # Needs Python >= 3.11 and Node >= 20. Everything else is installed below .venv and web/node_modules,
 # but for the proxies that `make test` needs.
-# PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev` or to pytest; JOBS=...
-# says how many tests run side by side.
+# PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev`, to pytest or to the
+# chaos run, JOBS=... says how many tests run side by side.
 
 PYTHON ?= python3
 NODE ?= node
@@ -11,7 +11,7 @@ STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format proxies check-tools clean
+.PHONY: help run test chaos lint format proxies check-tools clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ run: $(STAMPS)/run web/node_modules/.stamp ## Start the whole system on http://1
 test: lint proxies ## Check and test everything
 	@cd web && npm run --silent --if-present test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+chaos: $(STAMPS)/dev web/node_modules/.stamp proxies ## Kill everything under load, and count what clients got (ARGS="--seed 1 --seconds 60")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and the direction of imports
 	@$(BIN)/ruff check .

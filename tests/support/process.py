@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -32,11 +33,15 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
 
 
 class Program:
-    """A ``python -m`` program that prints a line beginning with ``ready`` once it works."""
+    """A ``python -m`` program that prints a line beginning with ``ready`` once it works. ``log``:
+    a file that its stderr is appended to, by default it is ours."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+    def __init__(
+        self, argv: Sequence[str], env: Mapping[str, str], log: Path | None = None
+    ) -> None:
         self._argv = [sys.executable, "-m", *argv]
         self._env = env
+        self._log = log
         self._process: Process | None = None
         self.ready_line = ""
 
@@ -46,15 +51,22 @@ class Program:
         return self._running.pid
 
     @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
     def _running(self) -> Process:
         assert self._process is not None, "not started"
         return self._process
 
     async def start(self) -> None:
         """Starts it (again) and waits until it says that it is ready."""
-        self._process = await asyncio.create_subprocess_exec(
-            *self._argv, cwd=ROOT, env=self._env, stdout=PIPE
-        )
+        with contextlib.ExitStack() as stack:
+            errors = None if self._log is None else stack.enter_context(self._log.open("ab"))
+            self._process = await asyncio.create_subprocess_exec(
+                *self._argv, cwd=ROOT, env=self._env, stdout=PIPE, stderr=errors
+            )
         assert self._process.stdout is not None
         async with asyncio.timeout(_START):
             line = await self._process.stdout.readline()

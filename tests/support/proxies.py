@@ -49,24 +49,59 @@ def _command(name: str, config: Path) -> list[str]:
     return [program(name), "-p", str(config.parent), "-c", str(config), "-e", "stderr", "-g", own]
 
 
+class Proxy:
+    """A proxy in front of these ports. It keeps its own port over restarts."""
+
+    def __init__(self, name: str, nodes: Sequence[int], folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self.port = ports.free_port()
+        self._name = name
+        self._log = folder / "log"
+        self._config = folder / "proxy.conf"
+        self._config.write_text(adapted(name, self.port, nodes, folder))
+        self._process: Process | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Starts it (again); returns once it listens."""
+        with self._log.open("ab") as log:
+            self._process = process = await asyncio.create_subprocess_exec(
+                *_command(self._name, self._config), stdout=log, stderr=log
+            )
+        await _listening(process, self.port, self._log)
+
+    async def kill(self) -> None:
+        """``kill -9``, and waits for the end."""
+        assert self._process is not None, "not started"
+        self._process.kill()
+        await self._process.wait()
+
+    async def stop(self) -> None:
+        """SIGTERM, and waits for the end."""
+        if self._process is not None:
+            if self._process.returncode is None:
+                self._process.terminate()
+            await self._process.wait()
+
+
 @asynccontextmanager
 async def proxy(name: str, nodes: Sequence[int], folder: Path) -> AsyncIterator[str]:
     """A running proxy in front of these ports; gives its URL."""
-    port = ports.free_port()
-    folder.mkdir(exist_ok=True)
-    config = folder / "proxy.conf"
-    config.write_text(adapted(name, port, nodes, folder))
-    with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *_command(name, config), stdout=log, stderr=log
-        )
+    made = Proxy(name, nodes, folder)
     try:
-        await _listening(process, port, folder / "log")
-        yield f"http://127.0.0.1:{port}"
+        await made.start()
+        yield made.url
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        await made.stop()
 
 
 async def _listening(process: Process, port: int, log: Path) -> None:

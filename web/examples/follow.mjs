@@ -9,10 +9,16 @@ const show = (e) => {
   position = { epoch: e.epoch, offset: e.offset };
   console.log(e.offset, e.type, e.progress?.percentage ?? "");
 };
-socket.on("event", show).on("connect_error", (e) => console.error(e.message));
-socket.on("connect", () => {
-  // A callback, not `await`: newer events may come along with the answer, and must not be shown first.
-  socket.emit("subscribe", { channel, ...position }, ({ ok, data, error }) => {
-    ok ? data.events.forEach(show) : console.error(error);
-  });
+socket.on("event", show).on("connect_error", ({ message, data }) => {
+  console.error(message);
+  // refused by the hub, not by the network: the stock client leaves it to us to ask again
+  if (data?.retry) setTimeout(() => socket.connect(), 1000 * (data.retryAfter ?? 1));
 });
+const subscribe = () =>
+  // a callback, not emitWithAck: it runs before the events that come right behind the answer
+  socket.emit("subscribe", { channel, ...position }, ({ ok, data, error }) => {
+    if (ok) data.events.forEach(show);
+    else console.error(error);
+    if (error?.retry) setTimeout(() => socket.connected && subscribe(), 1000 * (error.retryAfter ?? 1));
+  });
+socket.on("connect", subscribe);

@@ -1,0 +1,26 @@
+"""The chaos run in short: every kind of fault once, and everybody has everything, in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.run import Plan, run_hub
+from tests.chaos.schedule import KINDS, schedule
+
+SEED, SECONDS, EVERY = 4, 24.0, 1.8
+
+
+@pytest.mark.timeout(240)
+async def test_whatever_dies_nobody_misses_anything(tmp_path: Path) -> None:
+    faults = schedule(SEED, SECONDS, EVERY)
+    plan = Plan(SEED, SECONDS, rate=40, clients=18, faults=faults)
+    outcome = await run_hub(plan, tmp_path, print)
+    assert outcome.examples == []
+    assert outcome.wrong == 0
+    assert outcome.ledger is not None
+    assert outcome.ledger.stored == outcome.published > 100
+    assert outcome.service.recovered > 0
+    assert sum(tally.resets for tally in outcome.tallies.values()) == 0
+    assert outcome.faults.total() == len(faults) >= KINDS
