@@ -57,8 +57,13 @@ def setup_logging(level: str = "INFO", fmt: Literal["json", "console"] = "json")
 
 def _render(fmt: str) -> list[structlog.types.Processor]:
     if fmt == "console":
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        return [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
+    frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
 
 
 def _hide_secrets(

@@ -38,7 +38,6 @@ class Emitters:
     async def run(self) -> None:
         """Hears until cancelled."""
         while True:
-            honour_cancellation()
             pause = _RETRY
             try:
                 # Of a cluster any server will do: plain messages go to all of them.
@@ -49,6 +48,7 @@ class Emitters:
                 self._trouble.failed(error)
             except _LOSSES as error:
                 self._trouble.failed(error)
+            honour_cancellation()
             await asyncio.sleep(pause)
 
     async def close(self) -> None:

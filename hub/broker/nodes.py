@@ -57,7 +57,6 @@ class Nodes:
     async def run(self) -> None:
         """Renews the lease until cancelled."""
         while True:
-            honour_cancellation()
             self._changed.clear()
             pause = self._lease * _EVERY / LEASE
             try:
@@ -68,6 +67,7 @@ class Nodes:
                 pause = _RETRY
             else:
                 self._trouble.worked()
+            honour_cancellation()
             await self._until_changed(pause)
 
     def drain(self) -> None:

@@ -3,7 +3,9 @@
 from types import TracebackType
 from typing import Final, Protocol
 
-_AT_MOST: Final = 4 * 1024 * 1024
+_AT_MOST: Final = 4 * 1024 * 1024  # bytes, of all lines
+_OF_A_LINE: Final = 64 * 1024  # bytes; a line must see when its peer does not take them
+_PARTS: Final = 8  # after which the size of a line is looked at
 
 
 class Line(Protocol):
@@ -16,7 +18,7 @@ class Line(Protocol):
 class Cork:
     """A context manager around work that does not suspend. ``closed`` while it is in.
 
-    What is held is bounded for all connections together; beyond that it leaves early.
+    What is held is bounded, for each connection and for all together; beyond that it leaves early.
     """
 
     __slots__ = ("_bytes", "_held", "closed")
@@ -28,10 +30,15 @@ class Cork:
 
     def hold(self, line: Line, data: bytes) -> None:
         """Keeps ``data`` for ``line``, behind what is kept for it already."""
-        self._held.setdefault(line, []).append(data)
+        parts = self._held.setdefault(line, [])
+        parts.append(data)
         self._bytes += len(data)
         if self._bytes > _AT_MOST:
             self._release()
+            self.closed = True
+        elif not len(parts) % _PARTS and sum(map(len, parts)) > _OF_A_LINE:
+            self.closed = False
+            line.send(self.take(line))
             self.closed = True
 
     def take(self, line: Line) -> bytes:

@@ -18,7 +18,7 @@ __all__ = ["START", "Feed", "Subscriber"]
 START: Final = Position("0", 0)
 """The position before the first event of a channel that has none yet."""
 
-_JOINING_KEPT: Final = 2000
+_JOINING_KEPT: Final = 4 * 1024 * 1024  # bytes; they are the same for all who join just now
 
 
 @dataclass(eq=False, slots=True)
@@ -32,6 +32,7 @@ class Joining:
     subscriber: Subscriber
     began: Position | None
     kept: list[Message] = field(default_factory=list)
+    bytes: int = 0
     overflowed: bool = False
 
 
@@ -227,7 +228,8 @@ class Feed:
 
 
 def _keep(joining: Joining, messages: Sequence[Message]) -> None:
-    if len(joining.kept) + len(messages) > _JOINING_KEPT:
+    joining.bytes += sum(map(len, messages))
+    if joining.bytes > _JOINING_KEPT:
         joining.overflowed = True
         joining.kept.clear()
     elif not joining.overflowed:

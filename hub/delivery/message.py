@@ -25,6 +25,10 @@ class Message:
         self.envelope = event.envelope
         self.digits = b"%d" % event.offset
 
+    def __len__(self) -> int:
+        """Bytes of the envelope."""
+        return len(self.envelope)
+
     @cached_property
     def socketio(self) -> bytes:
         """The Engine.IO packet of the Socket.IO event up to its last argument, the recovery
@@ -47,7 +51,7 @@ class Run(tuple[Message, ...]):  # noqa: SLOT001 - a tuple cannot have any
     def __init__(self, messages: Iterable[Message]) -> None:
         del messages  # are in the tuple already
         self.cuts = {}
-        self.size = sum([len(each.envelope) for each in self])
+        self.size = sum(map(len, self))
 
     def cut(self, key: tuple[int, bytes]) -> list[bytes]:
         """Makes ``cuts[key]``; the key is the length of the before, and the after."""
@@ -74,6 +78,10 @@ class Reset:
         self.epoch = epoch
         self.offset = offset
         self.snapshot = snapshot
+
+    def __len__(self) -> int:
+        """Bytes, about."""
+        return len(self.payload)
 
     @cached_property
     def payload(self) -> bytes:

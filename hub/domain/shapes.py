@@ -22,6 +22,8 @@ def parse(shape: type[Shape], raw: Any, *, strict: bool = True) -> Shape:
         return msgspec.convert(raw, shape, strict=strict)
     except msgspec.ValidationError as error:
         raise explain(error) from None
+    except UnicodeError:  # JSON can escape half of a surrogate pair, which is no character
+        raise codes.invalid("payload", "holds what is no Unicode text") from None
 
 
 def explain(error: msgspec.ValidationError) -> codes.HubError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -43,6 +44,21 @@ def test_an_exception_is_one_line_with_its_place(capsys: pytest.CaptureFixture[s
         get_logger("hub.test").exception("failed")
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["exception"][0]["exc_value"] == "broken"
+
+
+@pytest.mark.parametrize("fmt", ["json", "console"])
+def test_a_traceback_does_not_show_what_variables_held(
+    fmt: Literal["json", "console"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup_logging("INFO", fmt)
+    payload = {"auth": "eyJhbGciOi"}
+    try:
+        raise ValueError(len(payload))
+    except ValueError:
+        get_logger("hub.test").exception("failed")
+    said = capsys.readouterr().err
+    assert "ValueError" in said
+    assert "eyJhbGciOi" not in said
 
 
 def test_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:

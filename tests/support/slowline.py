@@ -31,6 +31,7 @@ class SlowLine(ABC):
         self.ended = False
         self.close_code: int | None = None
         self._ids = itertools.count(1)
+        self._asked: dict[int, tuple[str, str]] = {}
 
     @abstractmethod
     async def packets(self) -> list[str]:
@@ -61,6 +62,12 @@ class SlowLine(ABC):
         data: dict[str, Any] = answer["data"]
         return data
 
+    async def ask(self, name: str, channel: str, **more: Any) -> None:
+        """Sends ``subscribe`` or ``unsubscribe`` and does not wait; the answer counts when read."""
+        number = next(self._ids)
+        self._asked[number] = name, channel
+        await self.send(f"42{number}" + json.dumps([name, {"channel": channel, **more}]))
+
     async def follow(self, channel: str) -> None:
         """Subscribes to a channel that has no events yet, or of which it wants none."""
         data = await self.command("subscribe", {"channel": channel})
@@ -90,10 +97,21 @@ class SlowLine(ABC):
             self.ended = True
         elif packet.startswith("43"):
             number, bracket, rest = packet[2:].partition("[")
-            self.answers[int(number)] = json.loads(bracket + rest)[0]
+            answer = self.answers[int(number)] = json.loads(bracket + rest)[0]
+            if int(number) in self._asked:
+                self._answered(*self._asked.pop(int(number)), answer)
         elif packet.startswith("42"):
             self.log.append(json.loads(packet[2:]))
             self._note(*self.log[-1])
+
+    def _answered(self, name: str, channel: str, answer: dict[str, Any]) -> None:
+        assert answer["ok"], answer
+        if name == "unsubscribe":
+            del self.positions[channel]
+            return
+        data = answer["data"]
+        self._begin(channel, data["epoch"], data["offset"])
+        self.seen[channel] += [event["offset"] for event in data["events"]]
 
     def _note(self, name: str, content: dict[str, Any], string: str) -> None:
         if name == "hello":

@@ -17,7 +17,7 @@ from hub.gateways.sio.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio.server import Client
 from hub.services.recovery import Arrival, Session
 
-_HELD_AT_MOST: Final = 1000
+_HELD_AT_MOST: Final = 8 * 1024 * 1024  # bytes
 _END: Final = b'"]'
 
 
@@ -28,9 +28,9 @@ class Connection:
     """
 
     __slots__ = (
-        "_after", "_before", "_channel", "_channels", "_cut", "_held", "_lagging", "_limit",
-        "_live", "_offset", "_roster", "_socket", "_summary", "arrival", "client", "principal",
-        "promised", "session",
+        "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
+        "_limit", "_live", "_offset", "_roster", "_socket", "_summary", "arrival", "client",
+        "principal", "promised", "session",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +45,7 @@ class Connection:
         self._roster = session.roster
         self._socket = client.socket
         self._held: list[Message | Reset] | None = []
+        self._held_bytes = 0
         self._summary = summary
         self._lagging: Lagging | None = None  # most clients never lag
         self._live = False  # nothing is held, and no channel lags
@@ -114,7 +115,11 @@ class Connection:
         self.send_reset(notice)
 
     def send_reset(self, notice: Reset) -> None:
-        """Sends the notice behind what was sent before."""
+        """Sends the notice behind what was sent before, unless the client has all that it is about:
+        then what was dropped was from before it left the channel and joined it again."""
+        epoch, offset = self._roster.epoch(notice.channel), self.channels.get(notice.channel)
+        if (epoch, offset) == (notice.epoch, notice.offset):
+            return
         self._socket.push(_Stamped(self, notice.socketio, notice))
 
     def _prepare(self, channel: str, epoch: str) -> None:
@@ -169,7 +174,8 @@ class Connection:
         self._roster.left(channel)
         self.channels.pop(channel, None)
         self._channel = None
-        self.lags_no_more(channel)
+        if channel not in self.promised:  # it has joined again meanwhile, and may lag already
+            self.lags_no_more(channel)
 
     def greet(self, hello: dict[str, Any], missed: list[Message | Reset]) -> None:
         """Sends ``hello``, then what was missed, then what was held; from then on it is live.
@@ -214,7 +220,8 @@ class Connection:
             await self.client.disconnect()
 
     def _hold(self, what: Sequence[Message | Reset]) -> None:
-        if self._held is not None and len(self._held) < _HELD_AT_MOST:
+        self._held_bytes += sum(len(each) for each in what)
+        if self._held is not None and self._held_bytes <= _HELD_AT_MOST:
             self._held.extend(what)
         else:
             self._too_slow()

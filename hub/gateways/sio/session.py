@@ -309,7 +309,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         if abort:
             self.outbox.clear()
         if websocket is not None:
-            websocket.write_all(self.outbox.take(self.outbox.limit))
+            websocket.write_all(self.outbox.take(self.outbox.bytes))
             self.outbox.clear()
             if reason == _reason.PING_TIMEOUT:
                 websocket.abort()  # nobody is there to take a close frame

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from hub.delivery import feed as feed_module
 from hub.delivery.feed import START, Feed, Lack
 from hub.delivery.message import Message, Reset
 from hub.domain.events import Position
@@ -240,16 +241,19 @@ def test_a_join_does_not_cover_what_the_feed_does_not_have_of_it() -> None:
     assert not watched.feed.covers(joining, at(3, "e2"))
 
 
-def test_a_join_that_takes_too_long_keeps_a_bounded_number_of_events() -> None:
+def test_a_join_that_takes_too_long_keeps_a_bounded_size_of_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size = sum(len(envelope("e1", offset)) for offset in range(1, 11))
+    monkeypatch.setattr(feed_module, "_JOINING_KEPT", size)
     watched = Watched(at(0))
     joining = watched.feed.begin_join(Recorder())
-    for offset in range(1, 2001):
-        watched.hear(offset, offset)
+    watched.hear(1, 10)
     assert watched.feed.covers(joining, at(0))
-    watched.hear(2001, 2001)
+    watched.hear(11, 12)
     assert not watched.feed.covers(joining, at(0))
     assert joining.kept == []
-    watched.hear(2002, 2002)
+    watched.hear(13, 13)
     assert joining.kept == []
 
 

@@ -18,6 +18,7 @@ from aiohttp import web
 from config.settings import Settings
 from hub import app, tokens
 from hub.domain.publications import AnyPublication, JobCompleted, ScenarioCompleted, Totals
+from hub.gateways.sio.connection import Connection
 from hub.gateways.sio.session import EngineSocket
 from hub.services.ingest.batch import Ingest
 from tests.conftest import JWT_SECRET
@@ -221,6 +222,32 @@ async def test_a_job_that_everyone_else_follows_is_theirs_in_full(hub: Hub, tran
         await hub.tell(*hub.work(16))
     assert hub.witness.offsets(JOB) == list(range(1, 12 * 16 + 1))
     assert hub.witness.named("reset") == []
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_who_leaves_and_joins_again_before_reading_lags_like_others(
+    hub: Hub, transport: str
+) -> None:
+    """The answer to ``unsubscribe`` is read when the channel is followed again already, and has
+    lost events since."""
+    others = sessions()
+    client = await hub.follower(transport)
+    (session,) = [each for each in sessions() if each not in others]
+    connection = session.pressure
+    assert isinstance(connection, Connection)
+    while not session.outbox:
+        await hub.tell(*hub.work(4))
+    here = hub.witness.named("event")[-1]
+    await client.ask("unsubscribe", JOB)
+    await client.ask("subscribe", JOB, epoch=here["epoch"], offset=here["offset"])
+    await until(lambda: connection.promised)
+    for _ in range(12):
+        await hub.tell(*hub.work(8))
+    assert connection._lagging
+    await client.read(lambda: client.named("reset"))
+    await hub.tell(*hub.work(2))
+    await caught_up(client, hub)
+    assert client.seen[JOB][-2:] == [hub.scenarios - 1, hub.scenarios]
 
 
 class TestWhatCannotGiveWay:
