@@ -41,6 +41,13 @@ class Count(Struct, frozen=True):
     soonest: datetime
 
 
+class Placed(Struct, frozen=True):
+    """A stored notification, and the id of the one that gave it what it says."""
+
+    item: Item
+    by: str
+
+
 class Marking(Struct, frozen=True):
     """A mark and what it is for: ``ids``, or what is not dismissed up to a place among what went
     to the user alone (``own``) and one among the announcements (``announced``)."""
@@ -77,18 +84,18 @@ class Notifications:
             new = [each["index"] for each in error.details["upserted"]]
         return {(firsts[index].recipient, firsts[index].id) for index in new}
 
-    async def keyed(self, items: Sequence[Item]) -> dict[tuple[str, str], list[Item]]:
+    async def keyed(self, items: Sequence[Item]) -> dict[tuple[str, str], list[Placed]]:
         """All that is stored under the (recipient, dedupe key) of ``items``, oldest first."""
         query = {
             "recipient": {"$in": list({each.recipient for each in items})},
             "dedupeKey": {"$in": list({each.dedupe_key for each in items})},
         }
-        found: dict[tuple[str, str], list[Item]] = {}
+        found: dict[tuple[str, str], list[Placed]] = {}
         for document in await self._notifications.find(query).to_list():
-            item = _item(document)
-            found.setdefault((item.recipient, document["dedupeKey"]), []).append(item)
+            placed = Placed(_item(document), document["by"])
+            found.setdefault((document["recipient"], document["dedupeKey"]), []).append(placed)
         for each in found.values():
-            each.sort(key=lambda item: item.key)
+            each.sort(key=lambda placed: placed.item.key)
         return found
 
     async def retract(self, items: Iterable[tuple[str, str]]) -> None:
@@ -178,6 +185,7 @@ def _write(first: Item, last: Item) -> UpdateOne:
     says = {
         "content": last.content,
         "type": last.content["type"],
+        "by": last.id,
         "endsAt": last.ends_at,
         "expireAt": last.ends_at + _GRACE,
     }

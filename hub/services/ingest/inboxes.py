@@ -133,12 +133,15 @@ class InboxWriter:
         if not repeats:
             return {}
         keyed = await self._stores.notifications.keyed(list(repeats.values()))
+        last = {(item.recipient, item.dedupe_key): id_ for id_, item in repeats.items()}
         found = {}
         for id_, item in repeats.items():
             same = keyed.get((item.recipient, item.dedupe_key or ""), [])
-            if same and all(each.id != id_ for each in same):
-                unread = [each for each in same if each.state.unread and not each.expired]
-                found[id_] = (unread or same)[-1]
+            if same and all(each.item.id != id_ for each in same):
+                by = last[item.recipient, item.dedupe_key]
+                # Without one: this was processed before, and more came since.
+                place = next((each for each in same if each.by == by), same[-1])
+                found[id_] = place.item
         return found
 
     async def _unread(

@@ -72,8 +72,8 @@ async def test_devices_that_act_at_once_converge(house: House) -> None:
     await devices[0].until(lambda: len(devices[0].of("NOTIFICATION_CREATED")) == 6)
     asked = []
     for number, device in enumerate(devices):
-        for as_ in ("READ", "UNREAD", "DISMISSED", "RESTORED", "SEEN", "READ"):
-            asked.append(device.mark(sent[number % 3 :: 2], as_))
+        several = ("READ", "UNREAD", "DISMISSED", "RESTORED", "SEEN", "READ")
+        asked += [device.mark(sent[number % 3 :: 2], as_) for as_ in several]
         asked.append(device.mark("all", "READ" if number % 2 else "SEEN"))
     await asyncio.gather(*asked)
     await house.tell("u1", title="last")  # is processed behind all of these
@@ -162,17 +162,17 @@ async def test_pages_stay_as_they_are_while_new_ones_come(house: House) -> None:
         for number in range(12)
     ]
     await settled(house, 12)
-    seen, cursor = [], ""
+    seen: list[str] = []
+    more = ""
     while True:
-        path = (
-            f"/v1/notifications?limit=5&cursor={cursor}" if cursor else "/v1/notifications?limit=5"
-        )
+        path = f"/v1/notifications?limit=5{more}"
         status, page = await house.ask("GET", path, at=len(seen) % 2)
         assert status == 200
         seen += [each["id"] for each in page["items"]]
         cursor = page["nextCursor"]
         if cursor is None:
             break
+        more = f"&cursor={cursor}"
         await house.tell("u1", title="new")
         await house.ask("POST", "/v1/notifications/mark", {"ids": seen[-1:], "as": "READ"})
     assert sorted(seen) == sorted(sent)
@@ -182,9 +182,8 @@ async def test_pages_stay_as_they_are_while_new_ones_come(house: House) -> None:
 
 async def settled(house: House, count: int, user: str = "u1") -> None:
     """Returns once this many are unread."""
-    while (await house.ask("GET", "/v1/notifications/unread-count", user=user))[1][
-        "count"
-    ] != count:
+    path = "/v1/notifications/unread-count"
+    while (await house.ask("GET", path, user=user))[1]["count"] != count:
         pass
 
 
