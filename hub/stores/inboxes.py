@@ -8,7 +8,7 @@ So a count has at least all the changes that its version has
 (docs/decisions/0017-versions-rise-after-the-change.md).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from pymongo import UpdateOne
@@ -39,6 +39,12 @@ class Inboxes:
         found = {document["_id"]: document for document in await cursor.to_list()}
         common = found.get(EVERYBODY, {}).get("version", 0)
         return {user: _member(user, found.get(user, {}), common) for user in wanted}
+
+    async def users(self) -> AsyncIterator[str]:
+        """Everybody who has an inbox, in no order."""
+        async for document in self._inboxes.find({}, {"_id": 1}):
+            if document["_id"] != EVERYBODY:
+                yield document["_id"]
 
     async def raise_versions(self, causes: Sequence[tuple[str, str, int]]) -> None:
         """Raises versions: for each (user, cause, by how much). The same cause has effect once, as

@@ -5,8 +5,8 @@ The two questions of the read state (``hub.domain.readstate``) are written apart
 the stamp of the mark that decided it: marks may be applied in any order, and again.
 """
 
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from collections.abc import Collection as Several
-from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -143,6 +143,11 @@ class Notifications:
         keys = [_id(recipient, each) for each in ids]
         found = await self._notifications.find({"_id": {"$in": keys}}).to_list()
         return {document["id"]: _item(document) for document in found}
+
+    async def everything(self, recipient: str) -> AsyncIterator[Item]:
+        """Whatever is stored for the recipient, in no order."""
+        async for document in self._notifications.find({"recipient": recipient}):
+            yield _item(document)
 
     async def page(
         self,
