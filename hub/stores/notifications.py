@@ -158,10 +158,11 @@ class Notifications:
         scope: str | None = None,
         before: Key | None = None,
         limit: int,
+        now: datetime,
     ) -> list[Item]:
         """Up to ``limit`` notifications older than ``before``, newest first: one range of an
-        index."""
-        query: Document = {"recipient": recipient, **_FILTERS[filter]}
+        index. None that has ended by ``now``: not all of these are noted as expired."""
+        query: Document = {"recipient": recipient, **_FILTERS[filter], "endsAt": {"$gt": now}}
         if type is not None:
             query["type"] = type
         if scope is not None:
@@ -255,7 +256,8 @@ def _scopes(marking: Marking) -> list[Document]:
             differs = {"read": True}
         case As.RESTORED:
             return []  # nothing of what is not dismissed
-    everything = {"recipient": marking.recipient, **_FILTERS["ALL"], **differs}
+    current = {**_FILTERS["ALL"], "endsAt": {"$gt": marking.mark.at}}
+    everything = {"recipient": marking.recipient, **current, **differs}
     found = []
     if marking.own is not None:
         found.append({**everything, "scope": "USER", **_up_to(marking.own, "$lte")})

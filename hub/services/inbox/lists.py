@@ -46,7 +46,9 @@ async def page(
     number of notifications, so what comes meanwhile moves nothing.
     """
     reading = await unreads.of(user)
-    own = await stores.notifications.page(user, filter, type=type, before=before, limit=limit + 1)
+    own = await stores.notifications.page(
+        user, filter, type=type, before=before, limit=limit + 1, now=times.now()
+    )
     announced = [] if filter == "DISMISSED" else _of(reading, own, type, before)
     both: list[Item | Announcement] = [*own, *announced]
     merged = sorted(both, key=lambda each: each.key, reverse=True)

@@ -11,7 +11,7 @@ from hub.broker.journal import Journal
 from hub.domain import codes, times
 from hub.domain.ids import is_uuid, uuid7
 from hub.domain.inbox import Announcement, Key, Unread, is_visible
-from hub.domain.notifications import Item
+from hub.domain.notifications import Item, Scope
 from hub.domain.publications import MARKED_AT_MOST, Everything, InboxChanged, Place
 from hub.domain.readstate import KEEPING, READING, As, State, differs
 from hub.services.inbox.applying import apply, marking
@@ -85,7 +85,7 @@ class Marks:
     async def _all(self, user: str, as_: As, up_to: str | None) -> tuple[int, InboxChanged | None]:
         reading = await self._unreads.of(user)
         bound = None if up_to is None else await self._place(user, up_to)
-        newest = await self._stores.notifications.page(user, "ALL", scope="USER", limit=1)
+        newest = await self._newest(user, "USER")
         announced = await self._newest_announced(user, reading)
         everything = Everything(
             own=_place(newest[0].key if newest else None, bound),
@@ -103,11 +103,16 @@ class Marks:
         """The newest announcement that the user sees. Announcements and what went to the user
         alone are each bounded by themselves: of one, newer ones may be known than of the other."""
         copies = [
-            *await self._stores.notifications.page(user, "ALL", scope="TOPIC", limit=1),
-            *await self._stores.notifications.page(user, "ALL", scope="ALL", limit=1),
+            *await self._newest(user, "TOPIC"),
+            *await self._newest(user, "ALL"),
         ]
         keys = [each.key for each in copies] + [each.key for each in reading.untouched[:1]]
         return max(keys, default=None)
+
+    async def _newest(self, user: str, scope: Scope) -> list[Item]:
+        return await self._stores.notifications.page(
+            user, "ALL", scope=scope, limit=1, now=times.now()
+        )
 
     async def _place(self, user: str, id_: str) -> Key:
         (checked,) = _checked([id_], "upTo")
