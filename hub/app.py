@@ -27,6 +27,7 @@ from hub.broker.receipts import Receipts
 from hub.broker.sessions import Sessions
 from hub.delivery.cork import Cork
 from hub.gateways.http.health import HealthResources
+from hub.gateways.http.inbox import InboxResources
 from hub.gateways.http.jobs import JobResources
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
@@ -34,6 +35,7 @@ from hub.gateways.sio.commands import ChannelCommands
 from hub.gateways.sio.drain import drain
 from hub.gateways.sio.emissions import Emissions
 from hub.gateways.sio.hub import HubNamespace
+from hub.gateways.sio.inbox import InboxCommands
 from hub.gateways.sio.server import SocketServer
 from hub.handover import Handover
 from hub.services.authenticate import Authenticator
@@ -41,12 +43,17 @@ from hub.services.catchup import CatchUp
 from hub.services.channels import Channels
 from hub.services.following import Following
 from hub.services.health import Check, Health, Watch
+from hub.services.inbox.inbox import Inbox
+from hub.services.inbox.unread import InboxStores
 from hub.services.jobs import Jobs
 from hub.services.publish import Publishing
 from hub.services.recovery import Recovery
+from hub.stores.announcements import Announcements
 from hub.stores.events import Events
 from hub.stores.heads import Heads
+from hub.stores.inboxes import Inboxes
 from hub.stores.mongo import Database, close_mongo, ensure_indexes, open_mongo
+from hub.stores.notifications import Notifications
 
 DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
 """Takes the node out of service and sends its clients away, within that many seconds."""
@@ -157,8 +164,10 @@ async def node(
     channels = Channels(jobs, following)
     sio = socket_server(settings, cork)
     recovery = Recovery(sessions, channels)
-    commands = ChannelCommands(channels).table()
-    sio.register("/", HubNamespace(authenticator, channels, recovery, commands))
+    journal = Journal(redis, keys)
+    inbox = Inbox(InboxStores(Notifications(db), Announcements(db), Inboxes(db)), heads, journal)
+    commands = ChannelCommands(channels).table() | InboxCommands(inbox).table()
+    sio.register("/", HubNamespace(authenticator, channels, recovery, inbox, commands))
 
     app = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
     watch = Watch(_needed_to_connect(db, live))
@@ -166,7 +175,8 @@ async def node(
     sio.admit = watch.require
     app.add_routes(HealthResources(health).routes())
     app.add_routes(JobResources(authenticator, jobs).routes())
-    publishing = Publishing(Journal(redis, keys), Receipts(redis, keys))
+    app.add_routes(InboxResources(authenticator, inbox).routes())
+    publishing = Publishing(journal, Receipts(redis, keys))
     app.add_routes(PublishResource(authenticator, publishing).routes())
     sio.attach(app)
     if handover is not None:

@@ -178,6 +178,39 @@ def token(
     )
 
 
+@app.command("audit-unread")
+def audit_unread() -> None:
+    """Compare every user's unread count with what is stored; exit 1 if any differs."""
+    import asyncio
+
+    from pymongo.errors import PyMongoError
+
+    from config.settings import load_settings
+    from hub.services.inbox.audit import audit
+    from hub.services.inbox.unread import InboxStores
+    from hub.stores.announcements import Announcements
+    from hub.stores.inboxes import Inboxes
+    from hub.stores.mongo import WRITE_TIMEOUT, open_mongo
+    from hub.stores.notifications import Notifications
+
+    settings = load_settings(require=("mongo_url",))
+
+    async def run() -> None:
+        async with open_mongo(settings.mongo_url or "", timeout=WRITE_TIMEOUT) as mongo:
+            db = mongo[settings.mongo_db]
+            found = await audit(InboxStores(Notifications(db), Announcements(db), Inboxes(db)))
+        for drift in found.drifts:
+            print(f"{drift.user}: counted {drift.counted}, stored {drift.stored}")
+        print(f"{found.users} users, {found.unread} unread, {len(found.drifts)} drifts")
+        if found.drifts:
+            sys.exit(1)
+
+    try:
+        asyncio.run(run())
+    except PyMongoError as error:
+        _fail(f"MongoDB: {error}")
+
+
 @app.command()
 def doctor() -> None:
     """Check the settings and whether Redis and MongoDB answer; exit 1 if anything is wrong."""

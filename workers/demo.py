@@ -20,7 +20,7 @@ from enum import Enum
 from config.logs import get_logger, setup_logging
 from config.settings import load_settings
 from hub.domain.ids import uuid7
-from workers import Job, Publisher
+from workers import Job, Publisher, demo_notices
 from workers.demo_catalogue import FAILURES, FEATURES, NOTICES, TEAM_STEPS
 
 logger = get_logger(__name__)
@@ -188,10 +188,10 @@ class Demo:
         await self._pause(10)
 
     async def notice(self) -> None:
-        """Now and then a notification: to one user, to a topic, or to everyone."""
-        kind, severity, title, body = self._dice.choice(NOTICES)
-        to = self._dice.random()
-        if to < 0.8:
+        """Now and then a notification: to one user, of a team's, or of the system's."""
+        lot = self._dice.random()
+        if lot < 0.5:
+            kind, severity, title, body = self._dice.choice(NOTICES)
             await self._hub.notify(
                 users=[self._dice.choice(USERS)],
                 type=kind,
@@ -200,17 +200,12 @@ class Demo:
                 severity=severity,
                 link="/projects/demo",
             )
-        elif to < 0.9:
-            await self._hub.notify(
-                topic="demo-team", type=kind, title=title, body=body, severity=severity
-            )
+        elif lot < 0.7:
+            await demo_notices.team_created(self._hub, "Pagamentos", by="ana", members=USERS)
+        elif lot < 0.9:
+            await demo_notices.team_changed(self._hub, "demo-team", "Checkout", by="bruno")
         else:
-            await self._hub.notify(
-                everyone=True,
-                type="maintenance.planned",
-                title="Manutenção programada",
-                body="O ambiente de demonstração reinicia hoje às 22h.",
-            )
+            await demo_notices.system_update(self._hub, "2.4")
         await self._pause(self._dice.uniform(5, 15))
 
     async def _pause(self, seconds: float) -> None:

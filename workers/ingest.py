@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any
 
 import uvloop
@@ -19,10 +20,13 @@ from hub.broker.hotlog import HotLog
 from hub.broker.journal import Journal
 from hub.broker.keys import Keys
 from hub.domain.ids import uuid7
+from hub.services.inbox.unread import InboxStores
 from hub.services.ingest.batch import Ingest, Stores
 from hub.services.ingest.worker import BLOCK, IngestWorker
+from hub.stores.announcements import Announcements
 from hub.stores.events import Events
 from hub.stores.heads import Heads
+from hub.stores.inboxes import Inboxes
 from hub.stores.mongo import WRITE_TIMEOUT, Database, close_mongo, ensure_indexes, open_mongo
 from hub.stores.notifications import Notifications
 
@@ -42,8 +46,16 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
     reading = open_redis(settings.redis_url, timeout=3 * BLOCK, max_connections=keys.partitions + 2)
     mongo = open_mongo(settings.mongo_url, timeout=WRITE_TIMEOUT)
     db = mongo[settings.mongo_db]
-    stores = Stores(Events(db), Heads(db), Notifications(db))
-    ingest = Ingest(stores, HotLog(redis, keys), Journal(redis, keys), keys.partitions, on_step)
+    inboxes = InboxStores(Notifications(db), Announcements(db), Inboxes(db))
+    stores = Stores(Events(db), Heads(db), inboxes)
+    ingest = Ingest(
+        stores,
+        HotLog(redis, keys),
+        Journal(redis, keys),
+        keys.partitions,
+        on_step,
+        timedelta(seconds=settings.notification_retention),
+    )
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid7()[-6:]}"
     worker = IngestWorker(name, redis, reading, keys, ingest, on_ready=lambda: _ready(name))
     try:

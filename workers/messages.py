@@ -114,10 +114,13 @@ class Messages(Generic[Result]):
         data: Mapping[str, Any] | None = None,
         dedupe_key: str | None = None,
         expires_at: datetime | None = None,
+        actor: str | None = None,
     ) -> Result:
-        """Notifies ``users``, whoever follows ``topic``, or ``everyone``: exactly one of these.
+        """Notifies ``users``, the subscribers of ``topic``, or ``everyone``: exactly one of these.
 
-        Gives the notification's id. ``expires_at`` needs a time zone.
+        Gives the notification's id. ``dedupe_key``: of one user's unread notifications with the
+        same key, the last replaces the one before (``users`` only). ``expires_at`` needs a time
+        zone. ``actor``: the user who caused it.
         """
         if sum((users is not None, topic is not None, everyone)) != 1:
             raise PublicationInvalid("to", "give exactly one of users, topic, everyone")
@@ -135,6 +138,7 @@ class Messages(Generic[Result]):
             "data": None if data is None else dict(data),
             "dedupeKey": dedupe_key,
             "expiresAt": None if expires_at is None else expires_at.isoformat(),
+            "actor": actor,
         }
         return self._send(build(fields))
 

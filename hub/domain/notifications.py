@@ -1,17 +1,22 @@
 """Notifications: what an inbox holds (contract section 3)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct, UnsetType
 
 from hub.domain import channels, publications, times
+from hub.domain.inbox import Announcement, Key
+from hub.domain.readstate import State
 
 Scope = Literal["USER", "TOPIC", "ALL"]
 
 CREATED: Final = "NOTIFICATION_CREATED"
 """Type of the event that brings a notification."""
+
+CHANGED: Final = "NOTIFICATIONS_CHANGED"
+"""Type of the event that tells what a user did with notifications."""
 
 SCOPES: Final[dict[channels.Kind, Scope]] = {
     channels.Kind.USER: "USER",
@@ -22,41 +27,94 @@ SCOPES: Final[dict[channels.Kind, Scope]] = {
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """One notification in one user's inbox; ``offset`` is its place in the user's channel."""
+    """One notification in one user's inbox, in the user's state. ``ends_at``: from when on it does
+    not count. ``expired``: that it does not, and every count since then knows."""
 
     id: str
     recipient: str
-    offset: int
+    scope: Scope
     content: dict[str, Any]
     created_at: datetime
-    expires_at: datetime | None = None
+    ends_at: datetime
+    dedupe_key: str | None = None
+    state: State = State()
+    expired: bool = False
+
+    @property
+    def key(self) -> Key:
+        """Its place in the inbox."""
+        return Key(self.created_at, self.id)
+
+    def wire(self) -> dict[str, Any]:
+        """The notification as its user sees it."""
+        return shown(self.id, self.content, self.scope, self.created_at, self.state)
 
 
 def content(publication: publications.Notification) -> dict[str, Any]:
     """What the publication says, without id, addressees and state."""
     fields: dict[str, Any] = msgspec.to_builtins(publication)
-    said = ("type", "title", "body", "link", "data", "jobId")
-    return {"severity": publication.severity} | {key: fields[key] for key in said if key in fields}
+    said = ("type", "title", "body", "link", "data", "jobId", "actor")
+    found = {"severity": publication.severity} | {key: fields[key] for key in said if key in fields}
+    if not isinstance(publication.expires_at, UnsetType):
+        found["expiresAt"] = times.wire(publication.expires_at)
+    return found
 
 
-def expiry(publication: publications.Notification) -> datetime | None:
-    """When the notification stops counting, if ever."""
-    return None if isinstance(publication.expires_at, UnsetType) else publication.expires_at
+def end(publication: publications.Notification, at: datetime, retention: timedelta) -> datetime:
+    """When a notification that came ``at`` this time stops counting: when it expires, and at the
+    end of its retention."""
+    given = publication.expires_at
+    kept = at + retention
+    return kept if isinstance(given, UnsetType) else min(given, kept)
 
 
-def as_created(
-    notification_id: str, publication: publications.Notification, scope: Scope, at: datetime
+def item(
+    publication: publications.Notification, recipient: str, at: datetime, retention: timedelta
+) -> Item:
+    """What one addressee gets into the inbox."""
+    key = publication.dedupe_key
+    return Item(
+        id=str(publication.id),
+        recipient=recipient,
+        scope="USER",
+        content=content(publication),
+        created_at=at,
+        ends_at=end(publication, at, retention),
+        dedupe_key=None if isinstance(key, UnsetType) else key,
+    )
+
+
+def copy(announcement: Announcement, recipient: str, state: State = State()) -> Item:  # noqa: B008 - immutable
+    """An announcement as one addressee's own."""
+    return Item(
+        id=announcement.id,
+        recipient=recipient,
+        scope="TOPIC" if announcement.topic is not None else "ALL",
+        content=announcement.content,
+        created_at=announcement.created_at,
+        ends_at=announcement.ends_at,
+        state=state,
+        expired=announcement.expired,
+    )
+
+
+def shown(
+    notification_id: str,
+    content: dict[str, Any],
+    scope: Scope,
+    created_at: datetime,
+    state: State = State(),  # noqa: B008 - immutable
 ) -> dict[str, Any]:
-    """The notification as a client first sees it: neither seen, read nor dismissed."""
-    shown = {
+    """A notification on the wire."""
+    fields = dict(content)
+    expires_at = fields.pop("expiresAt", None)
+    found = {
         "id": notification_id,
-        **content(publication),
-        "createdAt": times.wire(at),
-        "seenAt": None,
-        "readAt": None,
-        "dismissedAt": None,
+        **fields,
+        "createdAt": times.wire(created_at),
+        "seenAt": times.wire_or_none(state.seen_at),
+        "readAt": times.wire_or_none(state.read_at),
+        "dismissedAt": times.wire_or_none(state.dismissed_at),
         "scope": scope,
     }
-    if (expires_at := expiry(publication)) is not None:
-        shown["expiresAt"] = times.wire(expires_at)
-    return shown
+    return found if expires_at is None else {**found, "expiresAt": expires_at}

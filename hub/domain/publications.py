@@ -17,6 +17,9 @@ from hub.domain.shapes import explain
 MAX_BYTES: Final = 65_536
 """Largest publication, as encoded JSON (contract 10)."""
 
+MARKED_AT_MOST: Final = 500
+"""Notifications that one command marks by their ids."""
+
 UserId = Annotated[str, Meta(pattern=ids.USER_ID)]
 UpperSnake = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}\Z")]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
@@ -182,7 +185,8 @@ class Recipients(_Strict, frozen=True):
 
 
 class Notification(Publication, frozen=True, kw_only=True, omit_defaults=True):
-    """A message for people's inboxes."""
+    """A message for people's inboxes. ``actor``: the user who caused it. ``sender``: set by the hub
+    when an administrator sent it, never by a caller."""
 
     kind = "NOTIFICATION"
     to: Recipients | Literal["all"]
@@ -195,6 +199,8 @@ class Notification(Publication, frozen=True, kw_only=True, omit_defaults=True):
     job_id: UserId | UnsetType = UNSET
     expires_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
     dedupe_key: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
+    actor: UserId | UnsetType = UNSET
+    sender: Literal["ADMIN"] | UnsetType = UNSET
 
     @property
     def channel(self) -> str:
@@ -206,6 +212,45 @@ class Notification(Publication, frozen=True, kw_only=True, omit_defaults=True):
     def users(self) -> list[str]:
         """The users it is addressed to by name; empty when it goes to a topic or to all."""
         return list(self.to.users) if self.to != "all" and self.to.users is not UNSET else []
+
+    @property
+    def critical(self) -> bool:
+        """Whether nobody can mute it."""
+        return self.severity == "ERROR" and self.sender == "ADMIN"
+
+
+class Place(_Strict, frozen=True):
+    """A place in an inbox; everything at or before it is meant."""
+
+    at: Annotated[datetime, Meta(tz=True)]
+    id: Annotated[str, Meta(max_length=36)]
+
+
+class Everything(_Strict, frozen=True):
+    """All that is not dismissed, up to a place among what went to the user alone, and one among
+    the announcements; without a place, nothing there. ``up_to``: the id that the user gave."""
+
+    own: Place | UnsetType = UNSET
+    announced: Place | UnsetType = UNSET
+    up_to: Annotated[str, Meta(max_length=36)] | UnsetType = UNSET
+
+
+class InboxChanged(Publication, frozen=True, kw_only=True, omit_defaults=True):
+    """The hub's own: a user marked notifications, or changed what the inbox receives. ``at``: when,
+    by the server's clock. ``ids`` or ``everything``: what was marked."""
+
+    kind = "INBOX"
+    user_id: UserId
+    state: Literal[
+        "SEEN", "READ", "UNREAD", "DISMISSED", "RESTORED", "PREFERENCES", "SUBSCRIPTIONS"
+    ]
+    at: Annotated[datetime, Meta(tz=True)]
+    ids: Annotated[list[str], Meta(max_length=MARKED_AT_MOST)] = []
+    everything: Everything | UnsetType = UNSET
+
+    @property
+    def channel(self) -> str:
+        return channels.user_channel(self.user_id)
 
 
 class TopicEvent(Publication, frozen=True, kw_only=True):
@@ -221,7 +266,10 @@ class TopicEvent(Publication, frozen=True, kw_only=True):
         return self.topic_name
 
 
-AnyPublication = JobStarted | JobEvent | Activity | Notification | TopicEvent
+AnyPublication = JobStarted | JobEvent | Activity | Notification | TopicEvent | InboxChanged
+
+
+_KINDS: Final = "must be JOB, NOTIFICATION, ACTIVITY or EVENT"
 
 
 class _Head(Struct):
@@ -251,8 +299,14 @@ def parse_publication(raw: bytes | str) -> AnyPublication:
 
 
 def parse_item(item: object) -> AnyPublication:
-    """As ``parse_publication``, for a value that was decoded from JSON already."""
-    return parse_publication(msgspec.json.encode(item))
+    """As ``parse_publication``, for a value that a caller sent and that was decoded already: what
+    only the hub may say is refused."""
+    publication = parse_publication(msgspec.json.encode(item))
+    if isinstance(publication, InboxChanged):
+        raise codes.invalid("kind", _KINDS)
+    if isinstance(publication, Notification) and publication.sender is not UNSET:
+        raise codes.invalid("sender", "unknown field")
+    return publication
 
 
 def _decode(body: bytes) -> AnyPublication:
@@ -270,8 +324,10 @@ def _decode(body: bytes) -> AnyPublication:
             return msgspec.convert(fields, Notification)
         case "EVENT":
             return msgspec.convert(fields, TopicEvent)
+        case "INBOX":
+            return msgspec.convert(fields, InboxChanged)
         case _:
-            raise codes.invalid("kind", "must be JOB, NOTIFICATION, ACTIVITY or EVENT")
+            raise codes.invalid("kind", _KINDS)
 
 
 def _fields(body: bytes) -> dict[str, Any]:

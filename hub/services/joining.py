@@ -44,14 +44,15 @@ class Wanted:
 
 @dataclass
 class Joined:
-    """A subscriber up to ``position``. ``events``: to be handed over before anything live."""
+    """A subscriber up to ``position``. ``events``: to be handed over before anything live.
+    ``page``: where those of a user's channel are gone, what the client starts from instead."""
 
     channel: str
     position: Position
     mode: Mode = Mode.FRESH
     events: list[Encoded] = field(default_factory=list)
     job: Job | None = None
-    unread: int = 0
+    page: dict[str, Any] | None = None
 
     @property
     def start(self) -> Position:
@@ -60,8 +61,8 @@ class Joined:
 
     @cached_property
     def snapshot(self) -> dict[str, Any] | None:
-        """Of a job: what it had come to at ``position``."""
-        return None if self.job is None else snapshot(self.job, self.position, times.now())
+        """Of a job: what it had come to at ``position``. Else ``page``."""
+        return self.page if self.job is None else snapshot(self.job, self.position, times.now())
 
 
 HandOver = Callable[[Joined], None]
@@ -125,7 +126,7 @@ async def missed(catch_up: CatchUp, wanted: Wanted, head: Head) -> Joined:
 
 def at_end(head: Head) -> Joined:
     """What a client gets that asks for nothing of what was before."""
-    return Joined(head.channel, head.position, job=head.job, unread=head.unread)
+    return Joined(head.channel, head.position, job=head.job)
 
 
 def _start(since: Position | None, head: Head) -> Position | None:

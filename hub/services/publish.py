@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from hub.broker.journal import Journal
 from hub.broker.receipts import Receipt, Receipts, StoredReceipt
 from hub.domain import codes
-from hub.domain.publications import AnyPublication, parse_item
+from hub.domain.publications import AnyPublication, Notification, parse_item
 from hub.services.patience import patiently
 
 ITEMS_AT_MOST: Final = 500
@@ -21,27 +23,35 @@ class Publishing:
         self._journal = journal
         self._receipts = receipts
 
-    async def publish(self, items: Sequence[Any]) -> Receipt:
-        """Appends all or, when one is not valid, none.
+    async def publish(self, items: Sequence[Any], *, by_admin: bool = False) -> Receipt:
+        """Appends all or, when one is not valid, none. ``by_admin``: an administrator sends them.
 
         Raises ``HubError``: INVALID_REQUEST naming ``items[i].field``; UNAVAILABLE when Redis is
         out of reach: then repeat the call, what was accepted already counts as a duplicate.
         """
         publications = [_parsed(item, index) for index, item in enumerate(items)]
+        if by_admin:
+            publications = [_from_admin(each) for each in publications]
         async with patiently():
             new = await self._journal.append_once(publications, remember=_REMEMBER)
         fresh = sum(new)
         return Receipt(fresh, len(new) - fresh, [str(each.id) for each in publications])
 
     async def publish_once(
-        self, caller: str, key: str, fingerprint: str, items: Sequence[Any]
+        self,
+        caller: str,
+        key: str,
+        fingerprint: str,
+        items: Sequence[Any],
+        *,
+        by_admin: bool = False,
     ) -> Receipt:
         """As ``publish``; a repeat of ``caller``'s ``key`` within a day is answered as the first
         time. Raises CONFLICT when it comes with another body."""
         async with patiently():
             known = await self._receipts.get(caller, key)
             if known is None:
-                receipt = await self.publish(items)
+                receipt = await self.publish(items, by_admin=by_admin)
                 await self._receipts.put(caller, key, StoredReceipt(fingerprint, receipt))
                 return receipt
         if known.fingerprint != fingerprint:
@@ -60,6 +70,13 @@ def _parsed(item: Any, index: int) -> AnyPublication:
         ]
         message = f"{details[0]['field']}: {details[0]['message']}"
         raise codes.HubError(error.code, message, details=details) from None
+
+
+def _from_admin(publication: AnyPublication) -> AnyPublication:
+    """As sent by an administrator: its errors cannot be muted."""
+    if isinstance(publication, Notification):
+        return msgspec.structs.replace(publication, sender="ADMIN")
+    return publication
 
 
 def fingerprint(body: bytes) -> str:

@@ -14,11 +14,11 @@ from typing import Final
 from config.logs import get_logger
 from hub.broker.sessions import Leg, Sessions
 from hub.delivery.feed import Subscriber
-from hub.domain import channels, codes
+from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.principal import Principal
 from hub.domain.recovery import UNBEGUN, Roster, parse_itinerary, parse_mark
-from hub.services.channels import Channels, required_channel
+from hub.services.channels import Channels
 from hub.services.following import Joined, Mode
 from hub.services.patience import patiently
 
@@ -113,11 +113,9 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a new connection has joined, in order, with what it missed. ``own``: its user's channel
-    as it is now, joined or not."""
+    """What a new connection has joined, in order, with what it missed."""
 
     joined: list[Joined]
-    own: Joined
     recovered: bool = False
 
 
@@ -157,7 +155,6 @@ class Recovery:
         Raises ``HubError`` UNAVAILABLE, and nothing is joined then either: later it may work."""
         try:
             joined = await self._rejoin(who, subscriber, back.positions)
-            own = await self._own(who, subscriber, joined)
             refusal = _shortfall(joined)
         except codes.HubError as error:
             self._leave(subscriber, back)
@@ -165,7 +162,7 @@ class Recovery:
                 raise
             refusal = error.code.name
         if refusal is None:
-            return Arrival(joined, own, recovered=True)
+            return Arrival(joined, recovered=True)
         self._leave(subscriber, back)
         _log.info("recovery.refused", user_id=who.user_id, reason=refusal)
         return None
@@ -187,19 +184,6 @@ class Recovery:
                 each.mode = Mode.RESET
             each.events = each.events[has:]
         return joined
-
-    async def _own(self, who: Principal, subscriber: Subscriber, joined: list[Joined]) -> Joined:
-        """The user's channel: out of ``joined``, else joined and left at once."""
-        name = channels.user_channel(who.user_id)
-        found = [each for each in joined if each.channel == name]
-
-        def leave(own: Joined) -> None:
-            found.append(own)
-            self._channels.unsubscribe(subscriber, name)
-
-        if not found:
-            await self._channels.subscribe(who, subscriber, required_channel(name), None, leave)
-        return found[0]
 
 
 def _readable(position: Position) -> Position:

@@ -25,14 +25,12 @@ _READ_AT_ONCE: Final = 64  # callers share a read up to here: of jobs, that is 1
 
 
 class Head(Struct, frozen=True):
-    """The end of a channel's log. ``job``: a job channel's snapshot at that offset. ``unread``: a
-    user channel's count of unread notifications at that offset."""
+    """The end of a channel's log. ``job``: a job channel's snapshot at that offset."""
 
     channel: str
     epoch: str
     offset: int = 0
     job: Job | None = None
-    unread: int = 0
 
     @property
     def position(self) -> Position:
@@ -90,7 +88,7 @@ class Heads:
 
 
 def _document(head: Head) -> Document:
-    fields: dict[str, Any] = {"epoch": head.epoch, "offset": head.offset, "unread": head.unread}
+    fields: dict[str, Any] = {"epoch": head.epoch, "offset": head.offset}
     if head.job is not None:
         fields["job"] = msgspec.to_builtins(head.job, builtin_types=(datetime,))
     return fields
@@ -103,5 +101,4 @@ def _head(document: Document) -> Head:
         document["epoch"],
         document["offset"],
         None if job is None else msgspec.convert(job, Job),
-        document.get("unread", 0),
     )

@@ -44,6 +44,13 @@ async def close_mongo(client: AsyncMongoClient[Document]) -> None:
             await client.close()
 
 
+def _inbox_index(name: str, *narrower: str) -> IndexModel:
+    """One that gives a page of an inbox in its order, out of what is kept and counts."""
+    equal = ("recipient", "dismissed", "expired", *narrower)
+    keys = [(key, ASCENDING) for key in equal] + [("createdAt", DESCENDING), ("id", DESCENDING)]
+    return IndexModel(keys, name=name)
+
+
 INDEXES: Final[dict[str, list[IndexModel]]] = {
     "events": [
         IndexModel([("channel", ASCENDING), ("offset", ASCENDING)], name="log", unique=True),
@@ -61,7 +68,25 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
     "notifications": [
-        IndexModel([("recipient", ASCENDING), ("offset", DESCENDING)], name="inbox", unique=True),
+        _inbox_index("inbox"),
+        _inbox_index("unread", "read"),
+        _inbox_index("types", "type"),
+        IndexModel([("recipient", ASCENDING), ("scope", ASCENDING)], name="touched"),
+        IndexModel(
+            [("recipient", ASCENDING), ("expired", ASCENDING), ("endsAt", ASCENDING)], name="ends"
+        ),
+        IndexModel(
+            [("recipient", ASCENDING), ("dedupeKey", ASCENDING), ("read", ASCENDING)],
+            name="dedupe",
+            partialFilterExpression={"dedupeKey": {"$exists": True}},
+        ),
+        IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
+    ],
+    "announcements": [
+        IndexModel(
+            [("channel", ASCENDING), ("expired", ASCENDING), ("offset", ASCENDING)], name="current"
+        ),
+        IndexModel([("expired", ASCENDING), ("endsAt", ASCENDING)], name="ends"),
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
 }

@@ -1,13 +1,62 @@
-"""The collection ``notifications``: what is in each user's inbox."""
+"""The collection ``notifications``: what is in each user's inbox, in the user's own state.
 
-from collections.abc import Sequence
+A document's id is ``<recipient>/<notification id>``, so that every key begins with the recipient.
+The two questions of the read state (``hub.domain.readstate``) are written apart, each guarded by
+the stamp of the mark that decided it: marks may be applied in any order, and again.
+"""
 
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Collection as Several
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+from pymongo import UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
+from hub.domain.inbox import Key
 from hub.domain.notifications import Item
+from hub.domain.readstate import As, Mark, State
 from hub.stores.mongo import Collection, Database, Document
 
-_DUPLICATE_KEY = 11000
+Filter = Literal["UNREAD", "ALL", "DISMISSED"]
+
+_DUPLICATE_KEY: Final = 11000
+_GRACE: Final = timedelta(days=30)
+"""How long a notification is kept after it stopped counting: long enough for its user's count to
+be told so."""
+
+_UNREAD: Final[Document] = {"dismissed": False, "expired": False, "read": False}
+_FILTERS: Final[dict[Filter, Document]] = {
+    "UNREAD": _UNREAD,
+    "ALL": {"dismissed": False, "expired": False},
+    "DISMISSED": {"dismissed": True, "expired": False},
+}
+
+
+class Count(Struct, frozen=True):
+    """How many are stored as unread, and when the first of them stops counting."""
+
+    unread: int
+    soonest: datetime
+
+
+class Placed(Struct, frozen=True):
+    """A stored notification, and the id of the one that gave it what it says."""
+
+    item: Item
+    by: str
+
+
+class Marking(Struct, frozen=True):
+    """A mark and what it is for: ``ids``, or what is not dismissed up to a place among what went
+    to the user alone (``own``) and one among the announcements (``announced``)."""
+
+    recipient: str
+    mark: Mark
+    ids: Sequence[str] | None = None
+    own: Key | None = None
+    announced: Key | None = None
 
 
 class Notifications:
@@ -16,27 +65,238 @@ class Notifications:
     def __init__(self, db: Database) -> None:
         self._notifications: Collection = db["notifications"]
 
-    async def insert_once(self, items: Sequence[Item]) -> None:
-        """Stores items in one round trip; those that are stored already stay as they are."""
+    async def put(self, items: Sequence[Item]) -> set[tuple[str, str]]:
+        """Stores items in one round trip; gives (recipient, id) of those that are new.
+
+        One that is stored already stays as it is. One with a dedupe key takes the place of the
+        recipient's unread one with that key, if there is one; of several items here with the same,
+        the first gives the place and the last what it says.
+        """
         if not items:
-            return
+            return set()
+        firsts, writes = _writes(items)
         try:
-            documents = [_document(each) for each in items]
-            await self._notifications.insert_many(documents, ordered=False)
+            result = await self._notifications.bulk_write(writes, ordered=False)
+            new: Iterable[int] = result.upserted_ids or ()
         except BulkWriteError as error:
-            if any(each["code"] != _DUPLICATE_KEY for each in error.details["writeErrors"]):
-                raise
+            # It is there, but read meanwhile, or another writer was faster.
+            _reraise_unless_duplicates(error)
+            new = [each["index"] for each in error.details["upserted"]]
+        return {(firsts[index].recipient, firsts[index].id) for index in new}
+
+    async def keyed(self, items: Sequence[Item]) -> dict[tuple[str, str], list[Placed]]:
+        """All that is stored under the (recipient, dedupe key) of ``items``, oldest first."""
+        query = {
+            "recipient": {"$in": list({each.recipient for each in items})},
+            "dedupeKey": {"$in": list({each.dedupe_key for each in items})},
+        }
+        found: dict[tuple[str, str], list[Placed]] = {}
+        for document in await self._notifications.find(query).to_list():
+            placed = Placed(_item(document), document["by"])
+            found.setdefault((document["recipient"], document["dedupeKey"]), []).append(placed)
+        for each in found.values():
+            each.sort(key=lambda placed: placed.item.key)
+        return found
+
+    async def retract(self, items: Iterable[tuple[str, str]]) -> None:
+        """Deletes (recipient, id): they were stored under an id that belongs to something else."""
+        await self._notifications.delete_many({"_id": {"$in": [_id(*each) for each in items]}})
+
+    async def mark(self, markings: Sequence[Marking]) -> None:
+        """Applies marks, in one round trip."""
+        writes = [write for each in markings for write in _mark_writes(each)]
+        if writes:
+            await self._notifications.bulk_write(writes, ordered=False)
+
+    async def would_change(self, marking: Marking) -> int:
+        """How many of the recipient's notifications ``mark`` would change."""
+        found = 0
+        for query in _scopes(marking):
+            found += await self._notifications.count_documents(query)
+        return found
+
+    async def count(self, users: Several[str]) -> dict[str, Count]:
+        """What is stored as unread for those of ``users`` who have any, in one round trip."""
+        pipeline: list[Mapping[str, Any]] = [
+            {"$match": {"recipient": {"$in": list(users)}, **_UNREAD}},
+            {"$group": {"_id": "$recipient", "n": {"$sum": 1}, "soonest": {"$min": "$endsAt"}}},
+        ]
+        cursor = await self._notifications.aggregate(pipeline)
+        return {each["_id"]: Count(each["n"], each["soonest"]) for each in await cursor.to_list()}
+
+    async def expire(self, users: Several[str], now: datetime) -> None:
+        """Notes of what has ended by ``now`` that it does not count any more."""
+        query = {"recipient": {"$in": list(users)}, "expired": False, "endsAt": {"$lte": now}}
+        await self._notifications.update_many(query, {"$set": {"expired": True}})
+
+    async def touched(self, users: Several[str]) -> dict[str, set[str]]:
+        """By user, the ids of the announcements of which a copy is stored."""
+        query = {"recipient": {"$in": list(users)}, "scope": {"$in": ["TOPIC", "ALL"]}}
+        found: dict[str, set[str]] = {}
+        cursor = self._notifications.find(query, {"_id": 0, "recipient": 1, "id": 1})
+        for document in await cursor.to_list():
+            found.setdefault(document["recipient"], set()).add(document["id"])
+        return found
+
+    async def get(self, recipient: str, ids: Iterable[str]) -> dict[str, Item]:
+        """Those of the recipient's notifications that have one of ``ids``."""
+        keys = [_id(recipient, each) for each in ids]
+        found = await self._notifications.find({"_id": {"$in": keys}}).to_list()
+        return {document["id"]: _item(document) for document in found}
+
+    async def everything(self, recipient: str) -> AsyncIterator[Item]:
+        """Whatever is stored for the recipient, in no order."""
+        async for document in self._notifications.find({"recipient": recipient}):
+            yield _item(document)
+
+    async def page(
+        self,
+        recipient: str,
+        filter: Filter,
+        *,
+        type: str | None = None,
+        scope: str | None = None,
+        before: Key | None = None,
+        limit: int,
+        now: datetime,
+    ) -> list[Item]:
+        """Up to ``limit`` notifications older than ``before``, newest first: one range of an
+        index. None that has ended by ``now``: not all of these are noted as expired."""
+        query: Document = {"recipient": recipient, **_FILTERS[filter], "endsAt": {"$gt": now}}
+        if type is not None:
+            query["type"] = type
+        if scope is not None:
+            query["scope"] = scope
+        if before is not None:
+            query |= _up_to(before, "$lt")
+        cursor = self._notifications.find(query).sort([("createdAt", -1), ("id", -1)]).limit(limit)
+        return [_item(document) for document in await cursor.to_list()]
 
 
-def _document(item: Item) -> Document:
-    return {
-        "_id": item.id,
-        "recipient": item.recipient,
-        "offset": item.offset,
-        **item.content,
-        "createdAt": item.created_at,
-        "seenAt": None,
-        "readAt": None,
-        "dismissedAt": None,
-        "expiresAt": item.expires_at,
+def _writes(items: Sequence[Item]) -> tuple[list[Item], list[UpdateOne]]:
+    """The writes, and the item that each would insert."""
+    grouped: dict[tuple[str, ...], list[Item]] = {}
+    for item in items:
+        place = (item.recipient, item.id) if item.dedupe_key is None else _dedupe_place(item)
+        grouped.setdefault(place, []).append(item)
+    firsts = [group[0] for group in grouped.values()]
+    return firsts, [_write(group[0], group[-1]) for group in grouped.values()]
+
+
+def _dedupe_place(item: Item) -> tuple[str, ...]:
+    return (item.recipient, "", item.dedupe_key or "")
+
+
+def _write(first: Item, last: Item) -> UpdateOne:
+    says = {
+        "content": last.content,
+        "type": last.content["type"],
+        "by": last.id,
+        "endsAt": last.ends_at,
+        "expireAt": last.ends_at + _GRACE,
     }
+    state = {
+        "scope": first.scope,
+        "createdAt": first.created_at,
+        "seenAt": first.state.seen_at,
+        "readAt": first.state.read_at,
+        "dismissedAt": first.state.dismissed_at,
+        "read": first.state.read_at is not None,
+        "dismissed": first.state.dismissed_at is not None,
+        "expired": first.expired,
+        "readStamp": first.state.read_stamp,
+        "dismissStamp": first.state.dismiss_stamp,
+    }
+    if first.dedupe_key is None:
+        own = {"_id": _id(first.recipient, first.id)}
+        rest = {"recipient": first.recipient, "id": first.id, **says, **state}
+        return UpdateOne(own, {"$setOnInsert": rest}, upsert=True)
+    for known in _UNREAD:  # the filter says so already
+        del state[known]
+    unread = {"recipient": first.recipient, "dedupeKey": first.dedupe_key, **_UNREAD}
+    new = {"_id": _id(first.recipient, first.id), "id": first.id, **state}
+    return UpdateOne(unread, {"$set": says, "$setOnInsert": new}, upsert=True)
+
+
+def _mark_writes(marking: Marking) -> list[UpdateMany]:
+    """What a mark does to the documents; each write repeats harmlessly."""
+    mark, queries = marking.mark, _scopes(marking)
+    writes = []
+    if mark.as_ in (As.SEEN, As.READ):
+        earlier = {"$or": [{"seenAt": None}, {"seenAt": {"$gt": mark.at}}]}
+        seen = {"$set": {"seenAt": mark.at}}
+        writes += [UpdateMany({"$and": [query, earlier]}, seen) for query in queries]
+    if mark.as_ is not As.SEEN:
+        writes += [UpdateMany(*_answer(mark, query)) for query in queries]
+    return writes
+
+
+def _answer(mark: Mark, query: Document) -> tuple[Document, Document]:
+    """Where and what a mark answers, unless a later one did already."""
+    if mark.as_ in (As.READ, As.UNREAD):
+        names, yes = ("read", "readAt", "readStamp"), mark.as_ is As.READ
+    else:
+        names, yes = ("dismissed", "dismissedAt", "dismissStamp"), mark.as_ is As.DISMISSED
+    flag, at, stamp = names
+    where = {"$and": [query, {stamp: {"$lt": mark.stamp}}]}
+    return where, {"$set": {flag: yes, at: mark.at if yes else None, stamp: mark.stamp}}
+
+
+def _scopes(marking: Marking) -> list[Document]:
+    """The queries that together find what a mark is for; of ``ids``, whatever state it is in."""
+    if marking.ids is not None:
+        return [{"_id": {"$in": [_id(marking.recipient, each) for each in marking.ids]}}]
+    differs: Document
+    match marking.mark.as_:
+        case As.SEEN:
+            differs = {"seenAt": None}
+        case As.READ | As.DISMISSED as as_:
+            differs = {"read": False} if as_ is As.READ else {}
+        case As.UNREAD:
+            differs = {"read": True}
+        case As.RESTORED:
+            return []  # nothing of what is not dismissed
+    current = {**_FILTERS["ALL"], "endsAt": {"$gt": marking.mark.at}}
+    everything = {"recipient": marking.recipient, **current, **differs}
+    found = []
+    if marking.own is not None:
+        found.append({**everything, "scope": "USER", **_up_to(marking.own, "$lte")})
+    if marking.announced is not None:
+        scope = {"scope": {"$in": ["TOPIC", "ALL"]}}
+        found.append({**everything, **scope, **_up_to(marking.announced, "$lte")})
+    return found
+
+
+def _up_to(key: Key, compare: str) -> Document:
+    """What lies at or before a place, as two ranges of one index."""
+    ties = {"createdAt": key.at, "id": {compare: key.id}}
+    return {"createdAt": {"$lte": key.at}, "$or": [{"createdAt": {"$lt": key.at}}, ties]}
+
+
+def _id(recipient: str, notification_id: str) -> str:
+    return f"{recipient}/{notification_id}"
+
+
+def _item(document: Document) -> Item:
+    return Item(
+        id=document["id"],
+        recipient=document["recipient"],
+        scope=document["scope"],
+        content=document["content"],
+        created_at=document["createdAt"],
+        ends_at=document["endsAt"],
+        dedupe_key=document.get("dedupeKey"),
+        state=State(
+            document["seenAt"],
+            document["readAt"],
+            document["dismissedAt"],
+            document["readStamp"],
+            document["dismissStamp"],
+        ),
+        expired=document["expired"],
+    )
+
+
+def _reraise_unless_duplicates(error: BulkWriteError) -> None:
+    if any(each["code"] != _DUPLICATE_KEY for each in error.details["writeErrors"]):
+        raise error

@@ -333,6 +333,7 @@ async def test_nobody_hears_what_is_not_theirs(system: System, client: JsClient)
         for each in (client, other):
             await each.until(lambda c: c.events("all"))
         await other.until(lambda c: c.events("user:u2"))
-        assert other.events("user:u2")[0]["data"]["unread"] == {"count": 1, "version": 1}
+        count = other.events("user:u2")[0]["data"]["unread"]["count"]
+        assert count in (1, 2), "with the one to all, if that was stored first"
         assert not client.events("user:u2")
         assert not client.events("job:foreign")

@@ -40,11 +40,14 @@ class PublishResource:
         if key is not None and not 0 < len(key) <= _KEY_AT_MOST:
             raise codes.invalid("Idempotency-Key", f"has 1 to {_KEY_AT_MOST} characters")
         items = parse(PublishBody, await body(request)).items
+        by_admin = who.has(Role.ADMIN)
         if key is None:
-            receipt = await self._publishing.publish(items)
+            receipt = await self._publishing.publish(items, by_admin=by_admin)
         else:
             mark = fingerprint(await request.read())
-            receipt = await self._publishing.publish_once(who.user_id, key, mark, items)
+            receipt = await self._publishing.publish_once(
+                who.user_id, key, mark, items, by_admin=by_admin
+            )
         return answer(
             {
                 "accepted": receipt.accepted,

@@ -11,6 +11,7 @@ from hub.delivery.message import Message, Reset, Run
 from hub.delivery.outbox import Entry
 from hub.domain import codes
 from hub.domain.events import Position
+from hub.domain.inbox import Unread
 from hub.domain.principal import Principal
 from hub.gateways.sio import packets
 from hub.gateways.sio.lagging import Lagging, Summary, gives_way
@@ -30,7 +31,7 @@ class Connection:
     __slots__ = (
         "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
         "_limit", "_live", "_offset", "_roster", "_socket", "_summary", "arrival", "client",
-        "principal", "promised", "session",
+        "principal", "promised", "session", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +42,7 @@ class Connection:
         self._channels: dict[str, int] = {}
         self.session = session
         self.arrival: Arrival | None = None  # what connecting joined, until it is told of
+        self.unread = Unread()  # as of the arrival
         self.promised: tuple[str, ...] = ()  # followed, but the client was not told of it yet
         self._roster = session.roster
         self._socket = client.socket

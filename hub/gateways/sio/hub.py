@@ -9,6 +9,7 @@ from msgspec import Struct
 from hub.delivery.message import Message, Reset
 from hub.domain import channels, codes, times
 from hub.domain.events import Position
+from hub.domain.inbox import Member
 from hub.domain.principal import Principal
 from hub.domain.shapes import parse
 from hub.gateways.sio import packets
@@ -18,6 +19,7 @@ from hub.gateways.sio.server import Client
 from hub.services.authenticate import Authenticator
 from hub.services.channels import Channels
 from hub.services.following import Joined, Mode
+from hub.services.inbox.inbox import Inbox
 from hub.services.recovery import REPLAYED_AT_MOST, Arrival, Recovery
 
 PROTOCOL_VERSION = 1
@@ -42,11 +44,13 @@ class HubNamespace:
         authenticator: Authenticator,
         channels: Channels,
         recovery: Recovery,
+        inbox: Inbox,
         commands: Mapping[str, Command],
     ) -> None:
         self._authenticator = authenticator
         self._channels = channels
         self._recovery = recovery
+        self._inbox = inbox
         self._summary = channels.summary
         self._commands = dict(commands)
 
@@ -57,6 +61,7 @@ class HubNamespace:
         connection = await self._return(client, principal, given)
         if connection is None:
             connection = await self._arrive(client, principal, given)
+        await self._count(connection)
         if client.socket.closed:
             self._leave_all(connection)
             raise codes.HubError(codes.UNAVAILABLE)
@@ -79,14 +84,27 @@ class HubNamespace:
 
     async def _arrive(self, client: Client, who: Principal, given: Auth) -> Connection:
         """A connection that begins with its own channels and those that the client resumes."""
-        wanted = _wanted(who, given)
+        wanted = _wanted(await self._inbox.enter(who), given)
         connection = Connection(client, who, self._summary, self._recovery.begin(who))
         connection.channels = dict.fromkeys(wanted, 0)
         joined = await self._channels.subscribe_all(who, connection, wanted)
         for each in _beyond(joined, REPLAYED_AT_MOST):
             each.mode, each.events = Mode.RESET, []
-        connection.arrival = Arrival(joined, joined[0])
+        connection.arrival = Arrival(joined)
         return connection
+
+    async def _count(self, connection: Connection) -> None:
+        """Finds out what ``hello`` says is unread, after joining: what comes later is an event. If
+        what the user missed cannot be told, the first page of the inbox stands for it."""
+        who, arrival = connection.principal, connection.arrival
+        try:
+            for each in arrival.joined if arrival else ():
+                if each.mode is Mode.RESET and each.channel == channels.user_channel(who.user_id):
+                    each.page = await self._inbox.first_page(who)
+            connection.unread = await self._inbox.unread(who)
+        except BaseException:
+            self._leave_all(connection)
+            raise
 
     async def connected(self, client: Client) -> None:
         """Sends ``hello`` and what was missed; from then on the client is live."""
@@ -142,15 +160,14 @@ def _bearer(environ: Mapping[str, Any]) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _wanted(principal: Principal, given: Auth) -> dict[str, Position | None]:
-    """The channels of a connection, in order: the own one, ``all``, and those it resumes."""
-    own: dict[str, Position | None] = {
-        channels.user_channel(principal.user_id): None,
-        channels.ALL: None,
-    }
+def _wanted(member: Member, given: Auth) -> dict[str, Position | None]:
+    """The channels of a connection, in order: the own one, ``all``, the user's topics, and those
+    it resumes."""
+    topics = map(channels.topic_channel, member.topics)
+    own = dict.fromkeys((channels.user_channel(member.user_id), channels.ALL, *topics))
     if len(given.channels) > _CHANNELS_AT_CONNECT:
         raise codes.invalid("channels", f"at most {_CHANNELS_AT_CONNECT}")
-    return own | {name: position_of(since) for name, since in given.channels.items()}
+    return {**own} | {name: position_of(since) for name, since in given.channels.items()}
 
 
 class _Answer:
@@ -201,14 +218,13 @@ def _hello(connection: Connection, arrival: Arrival) -> dict[str, Any]:
         start = each.start
         connection.follows(each.channel, start)
         positions.append(position_fields(each.channel, start))
-    own = arrival.own
     return {
         "v": PROTOCOL_VERSION,
         "sid": connection.client.sid,
         "userId": connection.principal.user_id,
         "serverTime": times.wire(times.now()),
         "recovered": arrival.recovered,
-        "unread": {"count": own.unread, "version": own.position.offset},
+        "unread": connection.unread.wire(),
         "channels": positions,
         "notices": [],
     }

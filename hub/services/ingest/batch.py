@@ -2,20 +2,25 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 
 from hub.broker.hotlog import Batch, HotLog
 from hub.broker.journal import Entry, Journal, PartitionReader
 from hub.domain.events import Event, Position
-from hub.services.ingest.plan import Accepted, OutOfStep, Plan, Planner, parse
+from hub.services.inbox.unread import InboxStores, Unreads
+from hub.services.ingest.inboxes import Accepted, InboxWriter, announce
+from hub.services.ingest.plan import DEFAULT_RETENTION, OutOfStep, Plan, Planner, parse
 from hub.stores.events import AlreadyStored, Events
 from hub.stores.heads import Heads
-from hub.stores.notifications import Notifications
 
 _ATTEMPTS = 5
 _OVERLOOKED = 1000
 
-STEPS = ("planned", "stored", "inboxed", "folded", "told", "forwarded", "buried", "acknowledged")
+STEPS = (
+    *("inboxed", "planned", "stored", "announced", "folded"),
+    *("told", "forwarded", "buried", "acknowledged"),
+)
 """The points between which a process may die; ``on_step`` is called at each."""
 
 
@@ -29,7 +34,7 @@ class Stores:
 
     events: Events
     heads: Heads
-    notifications: Notifications
+    inboxes: InboxStores
 
 
 def _nothing(_: str) -> None:
@@ -39,9 +44,12 @@ def _nothing(_: str) -> None:
 class Ingest:
     """Processes batches of one partition's journal.
 
-    In normal operation a batch costs at most four MongoDB round trips, whatever its size: read
-    heads, append events, insert inbox items, advance heads. A batch that was read before costs
-    one more, to see what of it is stored.
+    In normal operation a batch costs a number of MongoDB round trips that does not depend on its
+    size. Three for any: read heads, append events, advance heads. Seven more when it has
+    notifications to users: read members, store items, raise versions, and count (four). With dedupe
+    keys, one more. Marks: three more, and six when any of them means everything (of which five are
+    reads). Announcements: two more. A batch that was read before costs one more, to see what of it
+    is stored.
     """
 
     def __init__(
@@ -51,12 +59,15 @@ class Ingest:
         journal: Journal,
         partitions: int,
         on_step: Callable[[str], None] = _nothing,
+        retention: timedelta = DEFAULT_RETENTION,
     ) -> None:
         self._stores = stores
         self._hot_log = hot_log
         self._journal = journal
         self._partitions = partitions
         self._on_step = on_step
+        self._retention = retention
+        self._unreads = Unreads(stores.inboxes)
 
     async def process(
         self, reader: PartitionReader, entries: Sequence[Entry], *, redelivered: bool
@@ -69,8 +80,8 @@ class Ingest:
         accepted, malformed = parse(entries, reader.partition, self._partitions)
         plan = await self._store(accepted, redelivered=redelivered)
         self._on_step("stored")
-        await self._stores.notifications.insert_once(plan.items)
-        self._on_step("inboxed")
+        await announce(self._stores.inboxes, plan.announcements)
+        self._on_step("announced")
         await self._stores.heads.advance(list(plan.heads.values()))
         self._on_step("folded")
         await self._hot_log.publish(list(_batches(plan)))
@@ -88,9 +99,10 @@ class Ingest:
     async def _store(self, accepted: Sequence[Accepted], *, redelivered: bool) -> Plan:
         """Plans and appends the events; again, knowing more, where a first plan did not fit."""
         known, collided = redelivered, False
+        writer = InboxWriter(self._stores.inboxes, self._unreads, self._retention)
         for _ in range(_ATTEMPTS):
             try:
-                plan = await self._plan(accepted, known=known, collided=collided)
+                plan = await self._plan(accepted, writer, known=known, collided=collided)
             except OutOfStep:
                 collided = True
                 continue
@@ -106,16 +118,27 @@ class Ingest:
             return plan
         raise Contended
 
-    async def _plan(self, accepted: Sequence[Accepted], *, known: bool, collided: bool) -> Plan:
+    async def _plan(
+        self, accepted: Sequence[Accepted], writer: InboxWriter, *, known: bool, collided: bool
+    ) -> Plan:
         channels = {each.publication.channel for each in accepted}
         heads = await self._stores.heads.read(channels) if channels else {}
         stored = await self._stores.events.by_ids(each.id for each in accepted) if known else {}
+        inboxes = await writer.prepare(accepted, stored)
+        self._on_step("inboxed")
         overlooked: list[Event] = []
         if collided:
             for channel in channels:
                 end = heads[channel].position if channel in heads else Position("", 0)
                 overlooked += await self._beyond(channel, end)
-        return Planner(heads, stored, stored_is_known=known).plan(accepted, overlooked)
+        planner = Planner(
+            heads,
+            stored,
+            stored_is_known=known,
+            inboxes=inboxes,
+            retention=self._retention,
+        )
+        return planner.plan(accepted, overlooked)
 
     async def _beyond(self, channel: str, end: Position) -> list[Event]:
         return await self._stores.events.after(channel, end, limit=_OVERLOOKED)

@@ -7,16 +7,19 @@ heads: that is why a crash at any point of carrying a plan out is repaired by pl
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final
 
 import msgspec
 
 from hub.broker.journal import DeadLetter, Entry
 from hub.domain import channels, codes, jobs, notifications
 from hub.domain.events import Event
-from hub.domain.notifications import Item
+from hub.domain.inbox import Announcement, Unread
 from hub.domain.publications import (
     Activity,
     AnyPublication,
+    InboxChanged,
     JobEvent,
     JobStarted,
     Notification,
@@ -24,6 +27,7 @@ from hub.domain.publications import (
     parse_publication,
 )
 from hub.services.ingest import followups
+from hub.services.ingest.inboxes import NO_INBOXES, Accepted, Prepared
 from hub.stores.heads import Head
 
 
@@ -49,23 +53,14 @@ class Plan:
     append: list[Event] = field(default_factory=list)
     deliver: dict[str, dict[int, Event]] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
-    items: list[Item] = field(default_factory=list)
+    announcements: list[Announcement] = field(default_factory=list)
     forward: list[AnyPublication] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     doubtful: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """An entry whose publication is well-formed."""
-
-    entry: Entry
-    publication: AnyPublication
-
-    @property
-    def id(self) -> str:
-        """The publication's id, which is its event's id as well."""
-        return str(self.publication.id)
+DEFAULT_RETENTION: Final = timedelta(days=90)
+"""How long a notification counts."""
 
 
 def parse(
@@ -88,14 +83,23 @@ def parse(
 
 
 class Planner:
-    """Plans one batch over the heads of its channels and what is known to be stored of it."""
+    """Plans one batch over the heads of its channels and what is known to be stored of it.
+    ``inboxes``: what the batch came to in its users' inboxes."""
 
     def __init__(
-        self, heads: Mapping[str, Head], stored: Mapping[str, Event], *, stored_is_known: bool
+        self,
+        heads: Mapping[str, Head],
+        stored: Mapping[str, Event],
+        *,
+        stored_is_known: bool,
+        inboxes: Prepared = NO_INBOXES,
+        retention: timedelta = DEFAULT_RETENTION,
     ) -> None:
         self._heads = dict(heads)
         self._stored = stored
         self._stored_is_known = stored_is_known
+        self._inboxes = inboxes
+        self._retention = retention
         self._plan = Plan()
 
     def plan(self, accepted: Sequence[Accepted], overlooked: Iterable[Event] = ()) -> Plan:
@@ -125,6 +129,9 @@ class Planner:
                 self._add_job_event(each, publication)
             case Notification() as publication:
                 self._add_notification(each, publication)
+            case InboxChanged() as publication:
+                data = inbox_change(publication, self._inboxes.unread[each.id])
+                self._add(self._event(each, self._head_for(each), notifications.CHANGED, data))
             case TopicEvent() as publication:
                 head = self._head_for(each)
                 self._add(self._event(each, head, publication.type, publication.data))
@@ -141,8 +148,7 @@ class Planner:
                 self._follow_up_job(self._heads[event.channel], event)
             case Notification() as publication:
                 self._follow_up_notification(each, publication)
-                if publication.users:
-                    self._plan.items.append(_item(event, publication))
+                self._announce(event, publication)
 
     def _start_job(self, each: Accepted, publication: JobStarted) -> None:
         head = self._heads.get(publication.channel)
@@ -181,17 +187,43 @@ class Planner:
         self._follow_up_job(self._heads[event.channel], event)
 
     def _add_notification(self, each: Accepted, publication: Notification) -> None:
-        head = self._head_for(each)
-        channel = channels.parse_channel(head.channel)
-        scope = notifications.SCOPES[channel.kind] if channel else "ALL"
-        shown = notifications.as_created(each.id, publication, scope, each.entry.at)
-        if scope == "USER":
-            shown["unread"] = {"count": head.unread + 1, "version": head.offset + 1}
-        event = self._event(each, head, notifications.CREATED, shown)
-        self._add(event)
-        if scope == "USER":
-            self._plan.items.append(_item(event, publication))
+        if each.id not in self._inboxes.muted:
+            head = self._head_for(each)
+            shown = self._shown(each, publication)
+            event = self._event(each, head, notifications.CREATED, shown)
+            self._add(event)
+            self._announce(event, publication)
         self._follow_up_notification(each, publication)
+
+    def _shown(self, each: Accepted, publication: Notification) -> dict[str, Any]:
+        """The notification as its event has it; one user's with the count."""
+        content = notifications.content(publication)
+        if not publication.users:
+            scope: notifications.Scope = "ALL" if publication.to == "all" else "TOPIC"
+            return notifications.shown(each.id, content, scope, each.entry.at)
+        place = self._inboxes.places.get(each.id)
+        if place is None:
+            shown = notifications.shown(each.id, content, "USER", each.entry.at)
+        else:  # it took the place of an unread one
+            shown = notifications.shown(place.id, content, "USER", place.created_at, place.state)
+            shown["updated"] = True
+        shown["unread"] = self._inboxes.unread[each.id].wire()
+        return shown
+
+    def _announce(self, event: Event, publication: Notification) -> None:
+        if publication.users:
+            return
+        announcement = Announcement(
+            event.id,
+            event.channel,
+            event.epoch,
+            event.offset,
+            event.timestamp,
+            notifications.end(publication, event.timestamp, self._retention),
+            notifications.content(publication),
+            publication.critical,
+        )
+        self._plan.announcements.append(announcement)
 
     def _follow_up_job(self, head: Head, event: Event) -> None:
         if head.job is not None:
@@ -228,8 +260,7 @@ class Planner:
         if event.offset != head.offset + 1:
             raise OutOfStep(event.channel)
         job = None if head.job is None else jobs.fold(head.job, event)
-        unread = head.unread + (event.type == notifications.CREATED)
-        self._set(Head(head.channel, head.epoch, event.offset, job, unread))
+        self._set(Head(head.channel, head.epoch, event.offset, job))
         self._tell(event)
 
     def _tell(self, event: Event) -> None:
@@ -240,12 +271,12 @@ class Planner:
         self._plan.heads[head.channel] = head
 
 
-def _item(event: Event, publication: Notification) -> Item:
-    return Item(
-        id=event.id,
-        recipient=publication.users[0],
-        offset=event.offset,
-        content=notifications.content(publication),
-        created_at=event.timestamp,
-        expires_at=notifications.expiry(publication),
-    )
+def inbox_change(publication: InboxChanged, unread: Unread) -> dict[str, Any]:
+    """``data`` of NOTIFICATIONS_CHANGED."""
+    everything = publication.everything
+    which: dict[str, Any] = {"ids": publication.ids}
+    if everything is not msgspec.UNSET:
+        which = {"all": True}
+        if everything.up_to is not msgspec.UNSET:
+            which["upTo"] = everything.up_to
+    return {**which, "state": publication.state, "unread": unread.wire()}

@@ -50,7 +50,7 @@ async def heads(settings: Settings, commands: Commands) -> AsyncIterator[Heads]:
 
 
 def head(number: int) -> Head:
-    return Head(f"user:u{number}", "e1", number, unread=number % 7)
+    return Head(f"user:u{number}", "e1", number)
 
 
 async def test_many_who_ask_in_one_moment_take_few_round_trips(
@@ -76,6 +76,6 @@ async def test_a_head_comes_back_as_it_was_stored(heads: Heads) -> None:
 
 
 async def test_a_head_never_goes_back(heads: Heads) -> None:
-    await heads.advance([Head("user:u9", "e1", 8, unread=1), Head("user:u3", "e1", 4, unread=2)])
+    await heads.advance([Head("user:u9", "e1", 8), Head("user:u3", "e1", 4)])
     assert await heads.get("user:u9") == head(9)
-    assert await heads.get("user:u3") == Head("user:u3", "e1", 4, unread=2)
+    assert await heads.get("user:u3") == Head("user:u3", "e1", 4)

@@ -8,9 +8,11 @@ from datetime import datetime
 
 from hub.broker.journal import DeadLetter, Entry
 from hub.domain.events import Event
-from hub.domain.notifications import Item
-from hub.domain.publications import AnyPublication
-from hub.services.ingest.plan import Accepted, OutOfStep, Plan, Planner, parse
+from hub.domain.inbox import Announcement, Unread
+from hub.domain.notifications import CREATED
+from hub.domain.publications import AnyPublication, InboxChanged, Notification
+from hub.services.ingest.inboxes import Accepted, Prepared
+from hub.services.ingest.plan import OutOfStep, Plan, Planner, parse
 from hub.stores.heads import Head
 from tests.hub.domain import samples
 
@@ -41,7 +43,7 @@ class Ledger:
 
     events: list[Event] = field(default_factory=list)
     heads: dict[str, Head] = field(default_factory=dict)
-    items: dict[str, Item] = field(default_factory=dict)
+    announcements: dict[str, Announcement] = field(default_factory=dict)
     forwarded: dict[str, AnyPublication] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
 
@@ -75,7 +77,24 @@ class Ledger:
             for event in self.events
             if collided and event.channel in heads and event.offset > heads[event.channel].offset
         ]
-        return Planner(heads, stored, stored_is_known=known).plan(accepted, overlooked)
+        planner = Planner(heads, stored, stored_is_known=known, inboxes=self.inboxes(accepted))
+        return planner.plan(accepted, overlooked)
+
+    def inboxes(self, accepted: Sequence[Accepted]) -> Prepared:
+        """The inboxes of users who read nothing: each notification is one more."""
+        unread: dict[str, Unread] = {}
+        came: dict[str, int] = {}
+        for each in accepted:
+            publication = each.publication
+            if not isinstance(publication, Notification | InboxChanged):
+                continue
+            channel = publication.channel
+            told = [event.id for event in self.log(channel) if event.type == CREATED]
+            if each.id not in told and isinstance(publication, Notification):
+                came[channel] = came.get(channel, 0) + 1
+            count = len(told) + came.get(channel, 0)
+            unread[each.id] = Unread(count, count)
+        return Prepared(unread)
 
     def log(self, channel: str) -> list[Event]:
         """The events of a channel by offset."""
@@ -94,8 +113,8 @@ class Ledger:
         return True
 
     def _finish(self, plan: Plan) -> None:
-        for item in plan.items:
-            self.items.setdefault(item.id, item)
+        for announcement in plan.announcements:
+            self.announcements.setdefault(announcement.id, announcement)
         self.heads |= plan.heads
         self.forwarded |= {str(each.id): each for each in plan.forward}
         self.dead += plan.dead

@@ -75,7 +75,7 @@ def _heads_after(start: Ledger, batch: Sequence[Entry]) -> list[dict[str, Head]]
 def _comparable(plan: Plan) -> tuple[object, ...]:
     return (
         plan.deliver,
-        {item.id: item for item in plan.items},
+        {each.id: each for each in plan.announcements},
         {each.id: each for each in plan.forward},
         plan.dead,
     )
@@ -111,7 +111,8 @@ def test_planning_again_after_any_crash_gives_the_same(
 
     ids = {each.id for each in accepted}
     known = {event.id: event for event in [*ledger.events, *stored] if event.id in ids}
-    again = Planner(heads, known, stored_is_known=True).plan(accepted)
+    inboxes = ledger.inboxes(accepted)
+    again = Planner(heads, known, stored_is_known=True, inboxes=inboxes).plan(accepted)
     assert [*stored, *again.append] == plan.append
     assert heads | again.heads == final
     assert _comparable(again) == _comparable(plan)
@@ -142,7 +143,7 @@ def test_however_it_is_cut_and_repeated_each_publication_has_effect_once(
         event.id: event for event in expected.events
     }
     assert ledger.heads == expected.heads
-    assert ledger.items == expected.items
+    assert ledger.announcements == expected.announcements
     assert ledger.forwarded == expected.forwarded
     assert {letter.entry for letter in ledger.dead} == {letter.entry for letter in expected.dead}
 

@@ -1,0 +1,135 @@
+"""Inboxes: a user's part in what goes to many, what is muted, and what is unread.
+
+An announcement (to a topic or to all) is stored once. A user sees those that came after the user's
+own start: of ``all`` the first connection, of a topic the subscription. Until a user marks one it
+is unread for that user and nothing is stored of it; then the user gets a copy with a state of its
+own.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import Struct
+
+from hub.domain import channels
+from hub.domain.events import Position
+
+TOPICS_AT_MOST: Final = 40
+"""Topics that one user may subscribe to: each connection follows all of them."""
+
+MUTED_AT_MOST: Final = 200
+"""Types, and topics, that one user may mute."""
+
+
+class Unread(Struct, frozen=True):
+    """How many notifications a user has not read, exactly. ``version`` never goes back for a user
+    and is higher whenever the count may have changed."""
+
+    count: int = 0
+    version: int = 0
+
+    def wire(self) -> dict[str, int]:
+        """``{count, version}``"""
+        return {"count": self.count, "version": self.version}
+
+
+class Preferences(Struct, frozen=True):
+    """What a user does not want to be notified of."""
+
+    muted_types: frozenset[str] = frozenset()
+    muted_topics: frozenset[str] = frozenset()
+
+    def mutes(self, type_: str, topic: str | None, *, critical: bool) -> bool:
+        """Whether a notification is muted; ``topic``: the one it goes to. Critical ones never."""
+        return not critical and (type_ in self.muted_types or topic in self.muted_topics)
+
+
+class Member(Struct, frozen=True):
+    """A user as the owner of an inbox.
+
+    ``version``: part of the version of the unread count. ``since``: the end of ``all`` when the
+    user was first seen, None before. ``topics``: those subscribed to, with the end of their logs
+    at that time.
+    """
+
+    user_id: str
+    version: int = 0
+    since: Position | None = None
+    topics: Mapping[str, Position] = {}
+    preferences: Preferences = Preferences()
+
+    def starts(self) -> dict[str, Position]:
+        """Where the user's announcements begin, by channel."""
+        found = {channels.topic_channel(topic): at for topic, at in self.topics.items()}
+        return found if self.since is None else {channels.ALL: self.since, **found}
+
+
+class Key(Struct, frozen=True, order=True):
+    """A notification's place in an inbox: by the time it came, then by its id."""
+
+    at: datetime
+    id: str
+
+
+class Announcement(Struct, frozen=True):
+    """What went to a topic or to all. ``ends_at``: when it stops counting; ``expired``: that it has
+    stopped, and every count since then knows."""
+
+    id: str
+    channel: str
+    epoch: str
+    offset: int
+    created_at: datetime
+    ends_at: datetime
+    content: dict[str, Any]
+    critical: bool = False
+    expired: bool = False
+
+    @property
+    def key(self) -> Key:
+        """Its place in every inbox."""
+        return Key(self.created_at, self.id)
+
+    @property
+    def topic(self) -> str | None:
+        """The topic it went to; None when it went to all."""
+        channel = channels.parse_channel(self.channel)
+        return None if channel is None or self.channel == channels.ALL else channel.subject
+
+    @property
+    def position(self) -> Position:
+        """Its event's place."""
+        return Position(self.epoch, self.offset)
+
+
+def is_visible(member: Member, announcement: Announcement) -> bool:
+    """Whether the announcement came after the user's start on its channel."""
+    start = member.starts().get(announcement.channel)
+    return start is not None and _after(announcement, start)
+
+
+def untouched(
+    member: Member, announcements: Iterable[Announcement], touched: Collection[str]
+) -> list[Announcement]:
+    """The announcements that are in the user's inbox without a state of their own, newest first:
+    all of them are unread. ``touched``: ids of those that have one."""
+    starts = member.starts()
+    found = []
+    for each in announcements:
+        start = starts.get(each.channel)
+        if start is None or each.expired or each.id in touched or not _after(each, start):
+            continue
+        if not _mutes(member, each):
+            found.append(each)
+    return sorted(found, key=lambda each: each.key, reverse=True)
+
+
+def _after(announcement: Announcement, start: Position) -> bool:
+    return announcement.offset > start.offset or start.epoch not in ("", announcement.epoch)
+
+
+def _mutes(member: Member, announcement: Announcement) -> bool:
+    return member.preferences.mutes(
+        announcement.content["type"], announcement.topic, critical=announcement.critical
+    )

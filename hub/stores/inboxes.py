@@ -1,0 +1,146 @@
+"""The collection ``inboxes``: of each user who has one, where it begins, what it receives, and how
+often the unread count may have changed.
+
+The version of a user's unread count is the number of changes of the user's own inbox, plus the
+number of those that concern everybody (an announcement came, or ended). Both only rise. Whoever
+changes what is counted raises the version *afterwards*; whoever counts reads the version *first*.
+So a count has at least all the changes that its version has
+(docs/decisions/0017-versions-rise-after-the-change.md).
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Final
+
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from hub.domain.events import Position
+from hub.domain.inbox import TOPICS_AT_MOST, Member, Preferences
+from hub.stores.mongo import Collection, Database, Document
+
+EVERYBODY: Final = ""
+"""Stands for all users where a version is raised."""
+
+_DUPLICATE_KEY: Final = 11000
+_REMEMBERED: Final = 100
+
+
+class Inboxes:
+    """Reading and changing members."""
+
+    def __init__(self, db: Database) -> None:
+        self._inboxes: Collection = db["inboxes"]
+
+    async def read(self, users: Iterable[str]) -> dict[str, Member]:
+        """Each of ``users`` as a member, in one round trip."""
+        wanted = set(users)
+        query = {"_id": {"$in": [*wanted, EVERYBODY]}}
+        cursor = self._inboxes.find(query, {"causes": 0}, batch_size=len(wanted) + 2)
+        found = {document["_id"]: document for document in await cursor.to_list()}
+        common = found.get(EVERYBODY, {}).get("version", 0)
+        return {user: _member(user, found.get(user, {}), common) for user in wanted}
+
+    async def users(self) -> AsyncIterator[str]:
+        """Everybody who has an inbox, in no order."""
+        async for document in self._inboxes.find({}, {"_id": 1}):
+            if document["_id"] != EVERYBODY:
+                yield document["_id"]
+
+    async def raise_versions(self, causes: Sequence[tuple[str, str, int]]) -> None:
+        """Raises versions: for each (user, cause, by how much). The same cause has effect once, as
+        far as it is remembered; more is harmless."""
+        if not causes:
+            return
+        writes = [
+            UpdateOne(
+                {"_id": user, "causes": {"$ne": cause}},
+                {
+                    "$inc": {"version": by},
+                    "$push": {"causes": {"$each": [cause], "$slice": -_REMEMBERED}},
+                },
+                upsert=True,
+            )
+            for user, cause, by in causes
+        ]
+        for last in (False, True):
+            try:
+                await self._inboxes.bulk_write(writes, ordered=False)
+            except BulkWriteError as error:
+                # The cause is known, or another one made the document in the same moment: of that
+                # the second time tells.
+                failed = error.details["writeErrors"]
+                if any(each["code"] != _DUPLICATE_KEY for each in failed):
+                    raise
+                if last:
+                    return
+                writes = [writes[each["index"]] for each in failed]
+            else:
+                return
+
+    async def enter(self, user: str, end: Position) -> None:
+        """Notes where ``all`` ends as a user is first seen; later times change nothing."""
+        await self._once({"_id": user, "since": None}, {"$set": {"since": _position_fields(end)}})
+
+    async def subscribe(self, user: str, topic: str, end: Position) -> bool:
+        """Notes that a topic's announcements after ``end`` are for the user; False if they are, or
+        if the user has all the topics that one may have."""
+        return await self._once(
+            {
+                "_id": user,
+                "topics.topic": {"$ne": topic},
+                f"topics.{TOPICS_AT_MOST - 1}": {"$exists": False},
+            },
+            {
+                "$push": {"topics": {"topic": topic, **_position_fields(end)}},
+                "$inc": {"version": 1},
+            },
+        )
+
+    async def unsubscribe(self, user: str, topic: str) -> bool:
+        """Ends that; False if there is no such subscription."""
+        result = await self._inboxes.update_one(
+            {"_id": user, "topics.topic": topic},
+            {"$pull": {"topics": {"topic": topic}}, "$inc": {"version": 1}},
+        )
+        return result.modified_count > 0
+
+    async def prefer(self, user: str, preferences: Preferences) -> bool:
+        """Stores what the user does not want; False if it is what is stored."""
+        fields = {
+            "mutedTypes": sorted(preferences.muted_types),
+            "mutedTopics": sorted(preferences.muted_topics),
+        }
+        same = [{key: value} for key, value in fields.items()]
+        return await self._once(
+            {"_id": user, "$nor": [{"$and": same}]}, {"$set": fields, "$inc": {"version": 1}}
+        )
+
+    async def _once(self, where: Document, change: Document) -> bool:
+        """Changes the document ``where`` that does not hold yet, made if there is none."""
+        for _ in range(2):  # another one may make it in the same moment
+            try:
+                result = await self._inboxes.update_one(where, change, upsert=True)
+            except DuplicateKeyError:
+                continue
+            return bool(result.modified_count or result.upserted_id is not None)
+        return False
+
+
+def _position_fields(position: Position) -> Document:
+    return {"epoch": position.epoch, "offset": position.offset}
+
+
+def _member(user: str, document: Document, common: int) -> Member:
+    since = document.get("since")
+    return Member(
+        user,
+        document.get("version", 0) + common,
+        None if since is None else Position(since["epoch"], since["offset"]),
+        {
+            each["topic"]: Position(each["epoch"], each["offset"])
+            for each in document.get("topics", ())
+        },
+        Preferences(
+            frozenset(document.get("mutedTypes", ())), frozenset(document.get("mutedTopics", ()))
+        ),
+    )

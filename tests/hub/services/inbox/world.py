@@ -1,0 +1,283 @@
+"""Inboxes on real stores beside a model of them: users, two nodes, and ingest by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from hub.broker.journal import Journal
+from hub.domain.ids import derived_id, uuid7
+from hub.domain.inbox import Unread
+from hub.domain.principal import Principal, Role
+from hub.domain.publications import AnyPublication, InboxChanged, Notification, Recipients
+from hub.domain.readstate import As, Mark, State, differs, merged
+from hub.services.inbox.inbox import Inbox
+from hub.stores.notifications import Filter
+from tests.support.stores import Opened
+
+FILTERS: tuple[Filter, ...] = ("UNREAD", "ALL", "DISMISSED")
+FAR = datetime.max.replace(tzinfo=UTC)
+
+
+def principal(user: str) -> Principal:
+    """A user."""
+    return Principal(user, frozenset({Role.USER}), frozenset(), FAR)
+
+
+class RecordingJournal(Journal):
+    """Remembers what the hub put on the journal."""
+
+    changes: list[InboxChanged]
+
+    async def append(self, publications: Iterable[AnyPublication]) -> None:
+        given = list(publications)
+        await super().append(given)
+        self.changes += [each for each in given if isinstance(each, InboxChanged)]
+
+
+@dataclass
+class Told:
+    """A notification as the model has it; ``topic``: of an announcement, "" when to all."""
+
+    id: str
+    type: str
+    announced: bool
+    topic: str = ""
+    critical: bool = False
+    title: str = ""
+    dedupe_key: str | None = None
+    expired: bool = False
+    touched: bool = False
+    state: State = field(default_factory=State)
+
+
+@dataclass
+class Person:
+    """A user as the model has them: ``inbox`` oldest first."""
+
+    name: str
+    inbox: dict[str, Told] = field(default_factory=dict)
+    topics: set[str] = field(default_factory=set)
+    muted_types: set[str] = field(default_factory=set)
+    muted_topics: set[str] = field(default_factory=set)
+    highest: Unread = field(default_factory=Unread)
+    known: dict[int, int] = field(default_factory=dict)  # version → count, while nothing moved
+
+    def mutes(self, told: Told) -> bool:
+        muted = told.type in self.muted_types or told.topic in self.muted_topics
+        return muted and not told.critical
+
+    def shows(self, told: Told) -> bool:
+        """Whether it is in the inbox at all."""
+        if told.expired:
+            return False
+        if not told.announced or told.touched:
+            return True
+        return not self.mutes(told) and (not told.topic or told.topic in self.topics)
+
+    def listed(self, filter_: str) -> list[str]:
+        """The ids of a list, newest first."""
+        found = []
+        for told in self.inbox.values():
+            dismissed = told.state.dismissed_at is not None
+            if not self.shows(told) or dismissed is not (filter_ == "DISMISSED"):
+                continue
+            if filter_ != "UNREAD" or told.state.unread:
+                found.append(told.id)
+        return found[::-1]
+
+    def unread(self) -> int:
+        return len(self.listed("UNREAD"))
+
+    def forget(self, topic: str) -> None:
+        """What came before a subscription is not the user's."""
+        for told in list(self.inbox.values()):
+            if told.topic == topic and not told.touched:
+                del self.inbox[told.id]
+
+    def apply(self, change: InboxChanged) -> None:
+        """Takes in a mark, as the pure merge says."""
+        if change.state not in As.__members__:
+            return
+        mark = Mark(As(change.state), change.at, str(change.id))
+        for id_ in change.ids:
+            told = self.inbox[id_]
+            told.touched = True
+            told.state = merged(told.state, mark)
+
+
+class World:
+    """Everything, and the model beside it."""
+
+    def __init__(self, stores: Opened, prefix: str, users: Sequence[str]) -> None:
+        self.stores = stores
+        self.prefix = prefix
+        self.people = {name: Person(f"{prefix}-{name}") for name in users}
+        self.journal = RecordingJournal(stores.redis, stores.keys)
+        self.journal.changes = []
+        self.nodes = [self._node(), self._node()]
+        self.ingest = stores.ingest()
+
+    def _node(self) -> Inbox:
+        return Inbox(self.stores.stores.inboxes, self.stores.stores.heads, self.journal)
+
+    def who(self, user: str) -> Principal:
+        return principal(self.people[user].name)
+
+    async def enter(self) -> None:
+        for user in self.people:
+            await self.nodes[0].enter(self.who(user))
+
+    async def publish(
+        self, to: Sequence[str] | str, type_: str, *, critical: bool, key: str | None
+    ) -> None:
+        """Publishes to users, to a topic (its name) or to "all", and processes it."""
+        id_, title = uuid7(), uuid7()[-8:]
+        more: dict[str, Any] = {"severity": "ERROR", "sender": "ADMIN"} if critical else {}
+        if key is not None:
+            more["dedupe_key"] = key
+        told = Told(id_, type_, announced=True, critical=critical, title=title)
+        recipients: Recipients | Literal["all"]
+        if to == "all":
+            recipients = "all"
+            for person in self.people.values():
+                person.inbox[id_] = Told(id_, type_, True, critical=critical, title=title)
+        elif isinstance(to, str):
+            told.topic = f"{self.prefix}-{to}"
+            recipients = Recipients(topic=told.topic)
+            for person in self.people.values():
+                if told.topic in person.topics:
+                    person.inbox[id_] = Told(id_, type_, True, told.topic, critical, title)
+        else:
+            recipients = Recipients(users=[self.people[user].name for user in to])
+            told = Told(id_, type_, False, "", critical, title, key)
+        publication = Notification(
+            id=UUID(id_), to=recipients, type=type_, title=title, body="b", **more
+        )
+        await self.stores.publish([publication])
+        await self.drain()
+        if not told.announced:
+            for index, user in enumerate(to):
+                one = replace(told)
+                if index:
+                    one.id = derived_id(id_, f"user:{self.people[user].name}")
+                await self._deliver(self.people[user], one)
+
+    async def _deliver(self, person: Person, told: Told) -> None:
+        if person.mutes(told):
+            return
+        same = [
+            each
+            for each in person.inbox.values()
+            if told.dedupe_key is not None
+            and each.dedupe_key == told.dedupe_key
+            and each.state.unread
+            and not each.expired
+        ]
+        if same:
+            event = (await self.stores.stores.events.by_ids([told.id]))[told.id]
+            assert event.data["updated"] is True
+            [place] = [each for each in same if each.id == event.data["id"]]
+            place.title, place.type, place.critical = told.title, told.type, told.critical
+        else:
+            person.inbox[told.id] = told
+
+    async def drain(self) -> None:
+        await self.stores.drain(self.ingest)
+
+    async def mark(self, user: str, ids: Sequence[str], as_: As, node: int = 0) -> int:
+        """Marks by ids; what changed."""
+        before = len(self.journal.changes)
+        marked = await self.nodes[node].mark(self.who(user), list(ids), as_)
+        person = self.people[user]
+        for change in self.journal.changes[before:]:
+            assert change.user_id == person.name
+            person.apply(change)
+        self._hear(person, marked.unread)
+        return marked.changed
+
+    async def mark_at_once(self, user: str, marks: Sequence[tuple[list[str], As, int]]) -> None:
+        """Several devices mark at the same time, while ingest works."""
+        before, person = len(self.journal.changes), self.people[user]
+        marking = [self.nodes[node].mark(self.who(user), ids, as_) for ids, as_, node in marks]
+        await asyncio.gather(*marking, self.drain())
+        for change in reversed(self.journal.changes[before:]):  # their order does not matter
+            person.apply(change)
+
+    async def mark_all(self, user: str, as_: As, up_to: str | None, node: int = 0) -> int:
+        """Marks all, up to one; what changed."""
+        person, before = self.people[user], len(self.journal.changes)
+        marked = await self.nodes[node].mark(self.who(user), "all", as_, up_to)
+        scope = person.listed("ALL")
+        if up_to is not None:
+            places = list(person.inbox)
+            scope = [each for each in scope if places.index(each) <= places.index(up_to)]
+        expected = 0
+        if as_ is not As.RESTORED:
+            wanted = [each for each in scope if differs(person.inbox[each].state, as_)]
+            expected = len(wanted)
+            for change in self.journal.changes[before:]:
+                for id_ in wanted:
+                    told = person.inbox[id_]
+                    told.state = merged(told.state, Mark(as_, change.at, str(change.id)))
+                for id_ in scope:
+                    person.inbox[id_].touched = True
+        assert marked.changed == expected
+        self._hear(person, marked.unread)
+        return marked.changed
+
+    async def expire(self, user: str, id_: str) -> None:
+        """Its time has come."""
+        told = self.people[user].inbox[id_]
+        past = {"$set": {"endsAt": datetime.now(UTC) - timedelta(seconds=1)}}
+        db = self.stores.db
+        if not told.announced:
+            await db["notifications"].update_one({"_id": f"{self.people[user].name}/{id_}"}, past)
+            told.expired = True
+            return
+        await db["announcements"].update_one({"_id": id_}, past)
+        await db["notifications"].update_many({"id": id_}, past)
+        for person in self.people.values():
+            if id_ in person.inbox:
+                person.inbox[id_].expired = True
+
+    async def check(self) -> None:
+        """Every list, count and event is what the model says, on both nodes."""
+        for user, person in self.people.items():
+            for node in self.nodes:
+                unread = await node.unread(self.who(user))
+                assert unread.count == person.unread(), f"{user}: {person}"
+                self._hear(person, unread)
+                assert person.known.setdefault(unread.version, unread.count) == unread.count
+            for filter_ in FILTERS:
+                page = await self.nodes[1].page(self.who(user), filter=filter_, limit=100)
+                assert [each["id"] for each in page.items] == person.listed(filter_), filter_
+                for each in page.items:
+                    told = person.inbox[each["id"]]
+                    assert (each["title"], each["type"]) == (told.title, told.type)
+                    assert (each["readAt"] is None) is (told.state.read_at is None)
+                    assert (each["seenAt"] is None) is (told.state.seen_at is None)
+            await self._check_events(person)
+
+    async def _check_events(self, person: Person) -> None:
+        query = {"channel": f"user:{person.name}"}
+        events = await self.stores.db["events"].find(query).sort("offset", 1).to_list()
+        told = [Unread(**each["data"]["unread"]) for each in events]
+        versions = [each.version for each in told]
+        assert versions == sorted(versions)
+        for each in told:
+            if each.version in person.known:
+                assert each.count == person.known[each.version]
+        if told:
+            self._hear(person, told[-1])
+
+    def _hear(self, person: Person, unread: Unread) -> None:
+        """A device takes the highest version; one that is the highest must never be wrong."""
+        if unread.version == person.highest.version:
+            assert unread.count == person.highest.count
+        if unread.version > person.highest.version:
+            person.highest = unread
