@@ -1,11 +1,6 @@
 """What gateways call: every use case of the inbox, for the user who asks and no other."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
-
-from pymongo.errors import PyMongoError
-from redis.exceptions import RedisError
 
 from hub.broker.journal import Journal
 from hub.domain import codes, ids
@@ -17,6 +12,7 @@ from hub.services.inbox.lists import Page
 from hub.services.inbox.marking import Marked, Marks
 from hub.services.inbox.members import Members
 from hub.services.inbox.unread import InboxStores, Unreads
+from hub.services.patience import patiently
 from hub.stores.heads import Heads
 from hub.stores.notifications import Filter
 
@@ -36,12 +32,12 @@ class Inbox:
 
     async def enter(self, who: Principal) -> Member:
         """The caller as a member, from now on if this is the first time."""
-        async with _reaching():
+        async with patiently():
             return await self._members.enter(who.user_id)
 
     async def unread(self, who: Principal) -> Unread:
         """How much the caller has not read."""
-        async with _reaching():
+        async with patiently():
             return (await self._unreads.of(who.user_id)).unread
 
     async def page(
@@ -55,7 +51,7 @@ class Inbox:
     ) -> Page:
         """A page of the caller's inbox, newest first."""
         before = None if cursor is None else lists.from_cursor(cursor)
-        async with _reaching():
+        async with patiently():
             await self._members.enter(who.user_id)
             return await lists.page(
                 self._stores,
@@ -76,30 +72,30 @@ class Inbox:
         self, who: Principal, which: list[str] | Literal["all"], as_: As, up_to: str | None = None
     ) -> Marked:
         """Marks notifications of the caller."""
-        async with _reaching():
+        async with patiently():
             await self._members.enter(who.user_id)
             return await self._marks.mark(who.user_id, which, as_, up_to)
 
     async def preferences(self, who: Principal) -> Preferences:
         """What the caller does not want to be notified of."""
-        async with _reaching():
+        async with patiently():
             return await self._members.preferences(who.user_id)
 
     async def prefer(self, who: Principal, preferences: Preferences) -> None:
         """Replaces that."""
-        async with _reaching():
+        async with patiently():
             await self._members.prefer(who.user_id, preferences)
 
     async def subscribe(self, who: Principal, topic: str, user: str) -> None:
         """Gives ``user`` the topic's announcements from now on."""
         _permit(who, topic, user)
-        async with _reaching():
+        async with patiently():
             await self._members.subscribe(user, topic)
 
     async def unsubscribe(self, who: Principal, topic: str, user: str) -> None:
         """Ends that."""
         _permit(who, topic, user)
-        async with _reaching():
+        async with patiently():
             await self._members.unsubscribe(user, topic)
 
 
@@ -110,11 +106,3 @@ def _permit(who: Principal, topic: str, user: str) -> None:
             raise codes.invalid(field, "is no id")
     if who.user_id != user and not (who.has(Role.SERVICE) or who.has(Role.ADMIN)):
         raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS)
-
-
-@asynccontextmanager
-async def _reaching() -> AsyncIterator[None]:
-    try:
-        yield
-    except (PyMongoError, RedisError, OSError, TimeoutError) as error:
-        raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
