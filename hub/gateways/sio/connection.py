@@ -114,15 +114,14 @@ class Connection:
             self._hold([notice])
             return
         self.lags_no_more(notice.channel)
-        self.send_reset(notice)
+        self._socket.push(_Stamped(self, notice.socketio, notice))
 
     def send_reset(self, notice: Reset) -> None:
-        """Sends the notice behind what was sent before, unless the client has all that it is about:
-        then what was dropped was from before it left the channel and joined it again."""
+        """Sends the reset of a channel that lagged, unless the client lacks nothing of it: what was
+        dropped was from before it left the channel and joined again."""
         epoch, offset = self._roster.epoch(notice.channel), self.channels.get(notice.channel)
-        if (epoch, offset) == (notice.epoch, notice.offset):
-            return
-        self._socket.push(_Stamped(self, notice.socketio, notice))
+        if (epoch, offset) != (notice.epoch, notice.offset):
+            self._socket.push(_Stamped(self, notice.socketio, notice))
 
     def _prepare(self, channel: str, epoch: str) -> None:
         """What stands around the channel's own offset at the end of its events: it stays the same
