@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 
 from redis.exceptions import RedisError
 
-from hub.broker.connect import open_redis
+from hub.broker.connect import cancellations, honour_cancellation, open_redis
 from hub.broker.journal import Journal, journal_entry
 from hub.broker.keys import Keys
 from hub.broker.sync import open_sync_redis
@@ -81,14 +81,18 @@ class Publisher(Messages[Coroutine[Any, Any, str]]):
 
     async def _append(self, publication: AnyPublication) -> str:
         failure: BaseException | None = None
+        known = cancellations()
         for pause in _pauses(self._retry_for):
             try:
                 await self._journal.append([publication])
             except _FAILURES as error:
                 failure = error
-                await asyncio.sleep(pause)
             else:
+                failure = None
+            honour_cancellation(beyond=known)  # else who publishes in a loop would never end
+            if failure is None:
                 return str(publication.id)
+            await asyncio.sleep(pause)
         raise RedisUnavailable(f"Redis took nothing for {self._retry_for} s") from failure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import random
 import time
 from typing import Any
 
@@ -149,3 +150,20 @@ async def both_raise(settings: Settings) -> None:
         return time.monotonic() - began
 
     assert await asyncio.to_thread(sync) < 30
+
+
+async def test_who_publishes_in_a_loop_ends_when_cancelled(settings: Settings) -> None:
+    """redis-py drops a cancellation that comes in a certain moment of sending."""
+    dice = random.Random(3)
+    async with Publisher(settings.redis_url or "") as hub:
+
+        async def publish() -> None:
+            while True:
+                await hub.notify(users=["u1"], type="t", title="t", body="b")
+
+        for _ in range(400):
+            task = asyncio.create_task(publish())
+            await asyncio.sleep(dice.random() * 0.003)
+            task.cancel()
+            await asyncio.wait([task], timeout=5)
+            assert task.cancelled()
