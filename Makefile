@@ -1,17 +1,18 @@
 # Needs Python >= 3.11 and Node >= 20. Everything else is installed below .venv and web/node_modules,
 # but for the proxies that `make test` needs.
 # PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev` or to pytest; JOBS=...
-# says how many tests run side by side.
+# says how many tests run side by side, LIVES=... how many random lives `make fuzz` tries.
 
 PYTHON ?= python3
 NODE ?= node
 JOBS ?= 2
+LIVES ?= 200
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format proxies check-tools clean
+.PHONY: help run test fuzz lint format proxies check-tools clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,10 @@ run: $(STAMPS)/run web/node_modules/.stamp ## Start the whole system on http://1
 test: lint proxies ## Check and test everything
 	@cd web && npm run --silent --if-present test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+fuzz: $(STAMPS)/dev ## Try LIVES random orders of joins, cuts and faults on real stores
+	@HUB_LIVES=$(LIVES) $(BIN)/python -m pytest --show-capture=no --tb=short \
+		tests/hub/services/test_service_machine.py $(ARGS)
 
 lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and the direction of imports
 	@$(BIN)/ruff check .
