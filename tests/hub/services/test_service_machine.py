@@ -274,6 +274,18 @@ class Life:
         if self.away:
             await self._come(self.away.pop(pick % len(self.away)), where, recover)
 
+    async def come_back_slowly(self, pick: int, where: int, channels: Sequence[str]) -> None:
+        """While it reads what it missed, more is told."""
+        await self.publish(channels, True)
+        gate = self.hubs[where].node.gate
+        gate.close()
+        try:
+            back = asyncio.create_task(self.come_back(pick, where, True))
+            await self.publish(channels, True)
+        finally:
+            gate.open()
+        await back
+
     async def receive(self, pick: int, most: int) -> None:
         if self.live:
             self.live[pick % len(self.live)].receive(most)
@@ -475,6 +487,7 @@ def step(dice: Random) -> Step:
         *[(Life.ingest, (dice.choice(["", *STEPS]),))] * 2,
         *[(Life.join, (where, follows))] * 3,
         *[(Life.come_back, (pick, where, dice.random() < 0.7))] * 6,
+        *[(Life.come_back_slowly, (pick, where, some))] * 3,
         *[(Life.cut, (pick, packets, dice.random() < 0.7))] * 4,
         *[(Life.receive, (pick, packets))] * 2,
         (Life.leave, (pick,)),
