@@ -125,10 +125,9 @@ class Client:
                 self._go_on(channel, start)
             else:
                 assert mode is Mode.REPLAYED, self
-                same = before.epoch == start.epoch or before.offset == 0
-                assert same and start.offset == before.offset, (
-                    f"{self.name}: {channel} is replayed from {start}, but it has {before}"
-                )
+                wrong = f"{self.name}: {channel} is replayed from {start}, but it has {before}"
+                assert before.epoch == start.epoch or before.offset == 0, wrong
+                assert start.offset == before.offset, wrong
                 self.at[channel] = start
 
     def _take(self, message: Message) -> None:
@@ -328,11 +327,12 @@ class Life:
     async def _come(self, client: Client, where: int, recover: bool) -> None:
         hub = self.hubs[where]
         try:
-            client.line = recover and await self._recover(client, hub) or None
+            client.line = await self._recover(client, hub) if recover else None
             if client.line is None:
                 client.line = await self._join(client, hub)
         except codes.HubError as error:
-            assert error.code in (codes.UNAVAILABLE, codes.JOB_NOT_FOUND), error
+            if error.code not in (codes.UNAVAILABLE, codes.JOB_NOT_FOUND):
+                raise
             self.away.append(client)
         else:
             self.live.append(client)
