@@ -1,17 +1,19 @@
 # Needs Python >= 3.11 and Node >= 20. Everything else is installed below .venv and web/node_modules,
 # but for the proxies that `make test` needs.
 # PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev`, to pytest or to the
-# chaos run, JOBS=... says how many tests run side by side.
+# chaos run; JOBS=... says how many tests run side by side, LIVES=... how many random lives
+# `make fuzz` tries.
 
 PYTHON ?= python3
 NODE ?= node
 JOBS ?= 2
+LIVES ?= 200
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos lint format proxies check-tools clean
+.PHONY: help run test chaos fuzz lint format proxies check-tools clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +28,10 @@ test: lint proxies ## Check and test everything
 
 chaos: $(STAMPS)/dev web/node_modules/.stamp proxies ## Kill everything under load, and count what clients got (ARGS="--seed 1 --seconds 60")
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+fuzz: $(STAMPS)/dev ## Try LIVES random orders of joins, cuts and faults on real stores
+	@HUB_LIVES=$(LIVES) $(BIN)/python -m pytest --show-capture=no --tb=short \
+		tests/hub/services/test_service_machine.py $(ARGS)
 
 lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -20,6 +20,8 @@ if tail then
   else
     last = offset
   end
+else
+  redis.call('DEL', log)  -- one that was trimmed to nothing still refuses ids below its last one
 end
 local fresh = {}
 for index = 6 + last - first + 1, #ARGV do
