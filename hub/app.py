@@ -22,6 +22,7 @@ from hub.broker.keys import Keys
 from hub.broker.live import LiveChannels
 from hub.broker.receipts import Receipts
 from hub.broker.sessions import Sessions
+from hub.broker.slots import Slots
 from hub.delivery.cork import Cork
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.jobs import JobResources
@@ -146,7 +147,8 @@ async def node(
     live = LiveChannels(settings.redis_url, keys, following.on_batch, on_restored, lambda: cork)
     jobs = Jobs(heads, events)
     authenticator = Authenticator(settings)
-    channels = Channels(jobs, following)
+    slots = Slots(redis, keys, settings.max_connections_per_job)
+    channels = Channels(jobs, following, slots)
     sio = socket_server(settings, cork)
     recovery = Recovery(sessions, channels)
     commands = ChannelCommands(channels).table()
@@ -174,6 +176,7 @@ async def node(
         serving = tasks.create_task(following.run(live))
         preparing = tasks.create_task(_prepare(db))
         saving = tasks.create_task(sessions.run())
+        holding = tasks.create_task(slots.run())
         await live.wait_connected(_PATIENCE)
         try:
             yield app
@@ -181,7 +184,9 @@ async def node(
             serving.cancel()
             preparing.cancel()
             saving.cancel()
+            holding.cancel()
     await sessions.close()
+    await slots.close()
     await live.close()
     await redis.aclose()
     await mongo.close()

@@ -43,6 +43,10 @@ class Keys:
         """Where one connection's leg of a recoverable session is saved."""
         return f"hub:{self.tag(self.partition(pid))}:session:{pid}:{leg}"
 
+    def slots(self, channel: str) -> str:
+        """Hash of who follows a job: name of the slot → when it runs out, and its owner."""
+        return f"hub:{self.tag(self.partition(channel))}:slots:{channel}"
+
     def log(self, channel: str) -> str:
         """Stream with the newest events of a channel; entry ``17-0`` is offset 17."""
         return f"hub:{self.tag(self.partition(channel))}:log:{channel}"

@@ -15,12 +15,11 @@ from redis.exceptions import RedisError
 
 from config.logs import get_logger
 from hub.broker.sessions import Leg, Sessions
-from hub.delivery.feed import Subscriber
 from hub.domain import channels, codes
 from hub.domain.events import Position
 from hub.domain.principal import Principal
 from hub.domain.recovery import UNBEGUN, Roster, parse_itinerary, parse_mark
-from hub.services.channels import Channels, required_channel
+from hub.services.channels import Channels, Follower, required_channel
 from hub.services.following import Joined, Mode
 
 REPLAYED_AT_MOST: Final = 8 * 1024 * 1024
@@ -156,7 +155,7 @@ class Recovery:
             return None
         return Return(pid, mark.leg, positions)
 
-    async def restore(self, who: Principal, subscriber: Subscriber, back: Return) -> Arrival | None:
+    async def restore(self, who: Principal, subscriber: Follower, back: Return) -> Arrival | None:
         """Joins all channels of the session where the client stands in them. None, and nothing is
         joined then, unless ``who`` may read each of them and each log reaches back that far."""
         try:
@@ -173,7 +172,7 @@ class Recovery:
         return None
 
     async def _rejoin(
-        self, who: Principal, subscriber: Subscriber, positions: dict[str, Position]
+        self, who: Principal, subscriber: Follower, positions: dict[str, Position]
     ) -> list[Joined]:
         """Joins from each position. Where a log had not begun yet when that was saved, it is read
         from its beginning, and what the client has of it is left out."""
@@ -186,7 +185,7 @@ class Recovery:
             each.events = each.events[has:]
         return joined
 
-    async def _own(self, who: Principal, subscriber: Subscriber, joined: list[Joined]) -> Joined:
+    async def _own(self, who: Principal, subscriber: Follower, joined: list[Joined]) -> Joined:
         """The user's channel: out of ``joined``, else joined and left at once."""
         name = channels.user_channel(who.user_id)
         found = [each for each in joined if each.channel == name]

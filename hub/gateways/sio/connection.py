@@ -10,8 +10,8 @@ from hub.delivery.outbox import Entry
 from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.principal import Principal
+from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
-from hub.gateways.sio.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio.server import Client
 from hub.services.recovery import Arrival, Session
 
@@ -80,6 +80,16 @@ class Connection:
     def send_reset(self, notice: Reset) -> None:
         """Sends the notice behind what was sent before."""
         self._socket.push(_Stamped(self, notice.socketio, notice))
+
+    @property
+    def slot(self) -> str:
+        """A client that recovers takes the slots over that its lost connection had."""
+        return self.session.pid
+
+    def evicted(self, channel: str) -> None:
+        """Another one has its slot of a job: it connects again, and is told then."""
+        del channel
+        self._socket.host.spawn(self.close(codes.TOO_MANY_CONNECTIONS))
 
     def _prepare(self, channel: str, epoch: str) -> None:
         """What stands around the channel's own offset at the end of its events: it stays the same
