@@ -23,15 +23,19 @@ from hub.broker.live import LiveChannels
 from hub.broker.receipts import Receipts
 from hub.broker.sessions import Sessions
 from hub.broker.slots import Slots
+from hub.broker.tickets import TicketStore
 from hub.delivery.cork import Cork
+from hub.gateways.doors import Doors
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.jobs import JobResources
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
+from hub.gateways.http.tickets import TicketResource
 from hub.gateways.sio.commands import ChannelCommands
 from hub.gateways.sio.drain import drain
 from hub.gateways.sio.hub import HubNamespace
 from hub.gateways.sio.server import SocketServer
+from hub.gateways.streams import Streams
 from hub.handover import Handover
 from hub.services.authenticate import Authenticator
 from hub.services.catchup import CatchUp
@@ -41,6 +45,7 @@ from hub.services.health import Check, Health
 from hub.services.jobs import Jobs
 from hub.services.publish import Publishing
 from hub.services.recovery import Recovery
+from hub.services.tickets import Tickets
 from hub.stores.events import Events
 from hub.stores.heads import Heads
 from hub.stores.mongo import Database, ensure_indexes, open_mongo
@@ -157,7 +162,11 @@ async def node(
     app = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
     health = Health(_checks(redis, db, live))
     app.add_routes(HealthResources(health).routes())
-    app.add_routes(JobResources(authenticator, jobs).routes())
+    streams = Streams(channels, settings.outbox_bytes, settings.rate_commands)
+    tickets = Tickets(TicketStore(redis, keys))
+    doors = Doors(authenticator, tickets, streams, max_message=settings.max_message, cork=cork)
+    app.add_routes(JobResources(authenticator, jobs, doors).routes())
+    app.add_routes(TicketResource(authenticator, tickets).routes())
     publishing = Publishing(Journal(redis, keys), Receipts(redis, keys))
     app.add_routes(PublishResource(authenticator, publishing).routes())
     sio.attach(app)
@@ -167,9 +176,10 @@ async def node(
 
     async def leave(seconds: float) -> None:
         health.draining = True
-        await drain(sio, seconds)
+        await asyncio.gather(drain(sio, seconds), streams.drain(seconds))
 
     app[DRAIN] = leave
+    app.on_shutdown.append(lambda _: streams.stop())
     app.on_shutdown.append(lambda _: sio.eio.stop())  # else aiohttp waits for them, in vain
 
     async with asyncio.TaskGroup() as tasks:

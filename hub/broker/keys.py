@@ -39,6 +39,10 @@ class Keys:
         """What a caller was answered for an idempotency key."""
         return f"hub:receipt:{caller}:{key}"
 
+    def ticket(self, digest: str) -> str:
+        """Whom a one-time ticket is of, by the ticket's digest."""
+        return f"hub:ticket:{digest}"
+
     def session(self, pid: str, leg: str) -> str:
         """Where one connection's leg of a recoverable session is saved."""
         return f"hub:{self.tag(self.partition(pid))}:session:{pid}:{leg}"
