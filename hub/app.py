@@ -25,18 +25,23 @@ from hub.broker.live import LiveChannels
 from hub.broker.nodes import Nodes, this_node
 from hub.broker.receipts import Receipts
 from hub.broker.sessions import Sessions
+from hub.broker.slots import Slots
+from hub.broker.tickets import TicketStore
 from hub.delivery.cork import Cork
+from hub.gateways.doors import Doors
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.inbox import InboxResources
 from hub.gateways.http.jobs import JobResources
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
+from hub.gateways.http.tickets import TicketResource
 from hub.gateways.sio.commands import ChannelCommands
 from hub.gateways.sio.drain import drain
 from hub.gateways.sio.emissions import Emissions
 from hub.gateways.sio.hub import HubNamespace
 from hub.gateways.sio.inbox import InboxCommands
 from hub.gateways.sio.server import SocketServer
+from hub.gateways.streams import Streams
 from hub.handover import Handover
 from hub.services.authenticate import Authenticator
 from hub.services.catchup import CatchUp
@@ -48,6 +53,7 @@ from hub.services.inbox.unread import InboxStores
 from hub.services.jobs import Jobs
 from hub.services.publish import Publishing
 from hub.services.recovery import Recovery
+from hub.services.tickets import Tickets
 from hub.stores.announcements import Announcements
 from hub.stores.events import Events
 from hub.stores.heads import Heads
@@ -161,7 +167,8 @@ async def node(
     emitters = Emitters(settings.redis_url, keys, emissions.hear)
     jobs = Jobs(heads, events)
     authenticator = Authenticator(settings)
-    channels = Channels(jobs, following)
+    slots = Slots(redis, keys, settings.max_connections_per_job)
+    channels = Channels(jobs, following, slots)
     sio = socket_server(settings, cork)
     recovery = Recovery(sessions, channels)
     journal = Journal(redis, keys)
@@ -174,7 +181,11 @@ async def node(
     health = Health(_checks(redis, db, live), watch)
     sio.admit = watch.require
     app.add_routes(HealthResources(health).routes())
-    app.add_routes(JobResources(authenticator, jobs).routes())
+    streams = Streams(channels, settings.outbox_bytes, settings.rate_commands)
+    tickets = Tickets(TicketStore(redis, keys))
+    doors = Doors(authenticator, tickets, streams, max_message=settings.max_message, cork=cork)
+    app.add_routes(JobResources(authenticator, jobs, doors).routes())
+    app.add_routes(TicketResource(authenticator, tickets).routes())
     app.add_routes(InboxResources(authenticator, inbox).routes())
     publishing = Publishing(journal, Receipts(redis, keys))
     app.add_routes(PublishResource(authenticator, publishing).routes())
@@ -187,14 +198,15 @@ async def node(
     async def leave(seconds: float) -> None:
         health.draining = True
         nodes.drain()
-        await drain(sio, seconds)
+        await asyncio.gather(drain(sio, seconds), streams.drain(seconds))
 
     app[DRAIN] = leave
+    app.on_shutdown.append(lambda _: streams.stop())
     app.on_shutdown.append(lambda _: sio.eio.stop())  # else aiohttp waits for them, in vain
 
     async with asyncio.TaskGroup() as tasks:
         works = (following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run())
-        running = [tasks.create_task(work) for work in (*works, nodes.run())]
+        running = [tasks.create_task(work) for work in (*works, nodes.run(), slots.run())]
         await live.wait_connected(_PATIENCE)
         try:
             yield app
@@ -202,6 +214,7 @@ async def node(
             for task in running:
                 task.cancel()
     await sessions.close()
+    await slots.close()
     await nodes.leave()
     await live.close()
     await emitters.close()

@@ -51,9 +51,17 @@ class Keys:
         """What a caller was answered for an idempotency key."""
         return f"hub:receipt:{caller}:{key}"
 
+    def ticket(self, digest: str) -> str:
+        """Whom a one-time ticket is of, by the ticket's digest."""
+        return f"hub:ticket:{digest}"
+
     def session(self, pid: str, leg: str) -> str:
         """Where one connection's leg of a recoverable session is saved."""
         return f"hub:{self.tag(self.partition(pid))}:session:{pid}:{leg}"
+
+    def slots(self, channel: str) -> str:
+        """Hash of who follows a job: name of the slot → when it runs out, and its owner."""
+        return f"hub:{self.tag(self.partition(channel))}:slots:{channel}"
 
     def log(self, channel: str) -> str:
         """Stream with the newest events of a channel; entry ``17-0`` is offset 17."""

@@ -6,6 +6,7 @@ from typing import Final
 TEXT: Final = 0x1
 BINARY: Final = 0x2
 CLOSE: Final = 0x8
+PING: Final = 0x9
 PONG: Final = 0xA
 
 _COMPRESSED: Final = 0x40  # the first reserved bit (RFC 7692, section 6)

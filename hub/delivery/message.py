@@ -5,9 +5,11 @@ from functools import cached_property
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
-from hub.delivery.frames import header
+from hub.delivery.frames import frame, header
 from hub.domain.events import Encoded
+from hub.domain.jobs import TERMINAL
 
 _EVENT: Final = b'42["event",'
 _STRING: Final = b',"'
@@ -34,6 +36,49 @@ class Message:
         """The Engine.IO packet of the Socket.IO event up to its last argument, the recovery
         string, which differs per connection: ``42["event",{…},"``."""
         return _EVENT + self.envelope + _STRING
+
+    @cached_property
+    def websocket(self) -> bytes:
+        """The frame of a raw WebSocket: the envelope is the message."""
+        return frame(self.envelope)
+
+    @cached_property
+    def sse(self) -> bytes:
+        """The event of an event stream, with its position as its id."""
+        return sse(self._kind.type, self.envelope, self.epoch, self.offset)
+
+    @property
+    def ends_job(self) -> bool:
+        """Whether it is the last event of a job."""
+        kind = self._kind
+        if kind.type == "JOB_STATUS_CHANGED":
+            return kind.data.current_status in TERMINAL
+        return kind.type in ("JOB_COMPLETED", "JOB_FAILED")
+
+    @cached_property
+    def _kind(self) -> "_Kind":
+        return _decode_kind(self.envelope)
+
+
+class _Changed(Struct, rename="camel"):
+    current_status: Any = None
+
+
+class _Kind(Struct):
+    """What of an envelope says what it is about."""
+
+    type: str
+    data: _Changed
+
+
+_decode_kind = msgspec.json.Decoder(_Kind).decode
+
+
+def sse(name: str, data: bytes, epoch: str = "", offset: int | None = None) -> bytes:
+    """One event of an event stream (HTML standard, section 9.2); ``data``: JSON in one line.
+    Without an offset it has no id, and the client keeps the one it has."""
+    mark = b"" if offset is None else b"id: %b:%d\n" % (epoch.encode(), offset)
+    return b"%bevent: %b\ndata: %b\n\n" % (mark, name.encode(), data)
 
 
 class Run(tuple[Message, ...]):  # noqa: SLOT001 - a tuple cannot have any
@@ -95,3 +140,22 @@ class Reset:
     def socketio(self) -> bytes:
         """As ``Message.socketio``."""
         return b'42["reset",' + self.payload + b',"'
+
+    @property
+    def ends_job(self) -> bool:
+        """Whether the snapshot is of a job that has ended."""
+        return self.snapshot is not None and self.snapshot["status"] in TERMINAL
+
+    @cached_property
+    def websocket(self) -> bytes:
+        """As ``Message.websocket``: ``{type: "RESET", channel, epoch, offset, snapshot?}``."""
+        return frame(self._typed)
+
+    @cached_property
+    def sse(self) -> bytes:
+        """As ``Message.sse``."""
+        return sse("RESET", self._typed, self.epoch, self.offset)
+
+    @property
+    def _typed(self) -> bytes:
+        return b'{"type":"RESET",' + self.payload[1:]

@@ -11,6 +11,18 @@ from hub.domain.jobs import Job
 
 _LONGEST: Final = 100 * 365 * 86_400  # seconds; an estimate beyond it says no more
 
+_IDLE: Final = timedelta(seconds=60)
+
+
+def poll_interval(job: Job, now: datetime) -> int:
+    """Seconds until a client that polls should ask again: 10 when nothing is to be expected soon
+    (the job has ended, waits for an approval, or nothing moved for a minute), 3 while it brings
+    results, 2 at the start."""
+    if job.ended or job.status == "WAITING_APPROVAL" or now - job.updated_at > _IDLE:
+        return 10
+    moves = job.completed_scenarios or job.completed_features or job.percentage
+    return 3 if moves or job.status in ("GENERATING", "VALIDATING") else 2
+
 
 def snapshot(job: Job, position: Position, now: datetime) -> dict[str, Any]:
     """The job at ``position`` as JSON. ``now`` only moves ``estimatedTimeRemaining``."""

@@ -1,9 +1,11 @@
 """The WebSocket handshake (RFC 6455, section 4.2), and taking the connection from aiohttp."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
-from typing import Any
+import socket
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http import WS_KEY, ws_ext_parse
@@ -47,7 +49,7 @@ def accept(
     """
     key = _key(request)
     deflater, extension = _negotiate(request) if compress else (None, "")
-    protocol, transport = request.protocol, request.transport
+    transport = request.transport
     if transport is None:
         raise HandshakeError("the client is gone")
     accepted = base64.b64encode(hashlib.sha1(key + WS_KEY, usedforsecurity=False).digest())
@@ -55,14 +57,33 @@ def accept(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: %b\r\n%b\r\n" % (accepted, extension.encode())
     )
-    websocket = WebSocket(
-        transport, max_message, cork=cork, deflater=deflater, early=protocol._message_tail
-    )
-    protocol.transport = None  # aiohttp is not to close it
-    protocol.connection_lost(None)  # and forgets the connection
-    transport.set_protocol(websocket)
-    transport.resume_reading()  # aiohttp does not, if too much came while it waited for the answer
+    early = request.protocol._message_tail
+    websocket = WebSocket(transport, max_message, cork=cork, deflater=deflater, early=early)
+    hand_on(request, transport, websocket)
     return websocket
+
+
+def hand_on(request: web.Request, transport: asyncio.Transport, to: asyncio.Protocol) -> None:
+    """Takes the connection of ``request`` from aiohttp, which forgets it; it is ``to``'s then."""
+    protocol = request.protocol
+    protocol.transport = None  # aiohttp is not to close it
+    protocol.connection_lost(None)
+    transport.set_protocol(to)
+    transport.resume_reading()  # aiohttp does not, if too much came while it waited for the answer
+
+
+_PROBES: Final = ("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3)
+
+
+def watch_peer(transport: asyncio.BaseTransport) -> None:
+    """Has the system find out within 14 s that the peer of a silent connection is gone."""
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _PROBES:
+        if (option := getattr(socket, name, None)) is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _key(request: web.Request) -> bytes:

@@ -7,6 +7,7 @@ no request and no parser of HTTP any more, only this object.
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from aiohttp.http import WebSocketError, WebSocketReader, WSCloseCode, WSMsgType
@@ -16,7 +17,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue  # isort: skip
 
 from config.logs import get_logger
 from hub.delivery.cork import Cork
-from hub.delivery.frames import CLOSE, PONG, Deflater, frame, header
+from hub.delivery.frames import CLOSE, PING, PONG, Deflater, frame, header
 
 HIGH_WATER: Final = 64 * 1024
 """Bytes in the transport's own buffer above which nothing more is written to it."""
@@ -60,7 +61,7 @@ class WebSocket(asyncio.Protocol):
 
     __slots__ = (
         "_closing", "_deadline", "_deflater", "_early", "_number", "_owner", "_plain", "_reader",
-        "_transport", "cork", "descriptor",
+        "_transport", "_waits", "cork", "descriptor", "on_pong",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +78,7 @@ class WebSocket(asyncio.Protocol):
         self._deflater = deflater
         self._early = early  # what came right behind the handshake
         self._owner: Owner | None = None
+        self.on_pong: Callable[[], None] | None = None  # for an owner that sends pings
         self._reader = WebSocketReader(
             _Received(self),
             max_message + 1,  # aiohttp's limit is the first size that it refuses
@@ -87,6 +89,7 @@ class WebSocket(asyncio.Protocol):
         self._number = transport.get_extra_info("socket").fileno() if self._plain else -1
         self.descriptor = -1  # the answer to the handshake may still be in the transport
         self._closing = False
+        self._waits = False  # for the close frame that answers its own
         self._deadline: asyncio.TimerHandle | None = None
         transport.set_write_buffer_limits(high=HIGH_WATER)
 
@@ -144,23 +147,34 @@ class WebSocket(asyncio.Protocol):
         else:
             self._transport.write(data)
 
-    def close(self, code: int = 1000) -> None:
+    def ping(self) -> None:
+        """Sends a ping; the peer's answer is ``on_pong``."""
+        self.send(header(0, PING))
+
+    def close(self, code: int = 1000, reason: str = "", *, wait: bool = False) -> None:
         """Sends a close frame after what was written, and closes when the peer does; one that does
-        not is cut off, so that nothing stays in memory for it."""
+        not is cut off, so that nothing stays in memory for it. ``reason``: 123 bytes at most.
+
+        ``wait``: for the peer's close frame. There are clients that miss what is said right behind
+        the handshake when the connection ends with it.
+        """
         if self._closing:
             return
         self.descriptor, self._closing = -1, True
-        self._transport.write(self.cork.take(self) + header(2, CLOSE) + code.to_bytes(2, "big"))
+        content = code.to_bytes(2, "big") + reason.encode()
+        self._transport.write(self.cork.take(self) + header(len(content), CLOSE) + content)
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(_LAST_WORDS, self._transport.abort)
-        if self._plain:
+        self._waits = wait
+        if not wait:
             self._close_own_side()
-        else:
-            self._transport.close()  # which waits for the peer's end of TLS
 
     def _close_own_side(self) -> None:
         """Of a connection that is closed while its peer still sends, the system takes from the peer
         what that has not read yet. So the peer closes first, and what it sends is dropped."""
+        if not self._plain:
+            self._transport.close()  # which waits for the peer's end of TLS
+            return
         try:
             self._transport.write_eof()
             self._transport.resume_reading()
@@ -191,6 +205,9 @@ class WebSocket(asyncio.Protocol):
     def received(self, kind: int, data: Any) -> None:
         """One message or control frame, from the reader."""
         if self._closing:
+            if self._waits and kind == WSMsgType.CLOSE:
+                self._waits = False
+                self._close_own_side()
             return
         if kind in (WSMsgType.TEXT, WSMsgType.BINARY):
             if self._owner is not None:
@@ -198,6 +215,9 @@ class WebSocket(asyncio.Protocol):
         elif kind == WSMsgType.PING:
             if self._transport.get_write_buffer_size() <= HIGH_WATER:  # else it would not read it
                 self.send(header(len(data), PONG) + data)
+        elif kind == WSMsgType.PONG:
+            if self.on_pong is not None:
+                self.on_pong()
         elif kind == WSMsgType.CLOSE:
             self.close(_answer(data))
 
@@ -236,7 +256,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The descriptor is closed after this returns, and may be another connection's then."""
         self.descriptor, self._closing = -1, True
-        owner, self._owner = self._owner, None
+        owner, self._owner, self.on_pong = self._owner, None, None
         del self._reader  # which refers to this object, too
         if self._deadline is not None:
             self._deadline.cancel()

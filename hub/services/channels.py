@@ -1,7 +1,11 @@
 """Which channels a principal may follow, and following them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
+from redis.exceptions import RedisError
+
+from hub.broker.slots import Holder, Slots
 from hub.delivery.feed import Subscriber
 from hub.delivery.message import Reset
 from hub.domain import codes
@@ -10,63 +14,120 @@ from hub.domain.events import Position
 from hub.domain.principal import Principal
 from hub.services.following import Following, HandOver, Joined, Wanted
 from hub.services.jobs import Jobs
+from hub.stores.heads import Head
+
+_COME_BACK: Final = 10.0  # seconds; as often as the job is worth polling meanwhile
+
+
+class Follower(Subscriber, Holder, Protocol):
+    """A connection that follows channels, and takes a slot of each job among them."""
 
 
 class Channels:
-    """Authorization in front of ``Following``: nothing is joined that was not permitted."""
+    """Authorization in front of ``Following``: nothing is joined that was not permitted.
 
-    def __init__(self, jobs: Jobs, following: Following) -> None:
+    A job that runs has so many followers at a time. One that has ended has any number: nothing
+    more comes of it.
+    """
+
+    def __init__(self, jobs: Jobs, following: Following, slots: Slots) -> None:
         self._jobs = jobs
         self._following = following
+        self._slots = slots
 
     async def subscribe(
         self,
         who: Principal,
-        subscriber: Subscriber,
+        follower: Follower,
         channel: Channel,
         since: Position | None,
         hand_over: HandOver,
+        *,
+        kind: str | None = None,
     ) -> None:
         """As ``Following.join``, for a channel that ``who`` may read. A job without ``since``
-        comes with its whole history. Raises ``HubError``."""
-        await self._permit(who, [channel])
-        await self._following.join(subscriber, [_wanted(channel, since)], hand_over)
+        comes with its whole history; ``kind``: what it has to be, None for any.
+
+        Who follows already is given nothing until it has joined again, and keeps its slot; when
+        this raises it does not follow any more. Raises ``HubError``.
+        """
+        name = str(channel)
+        self._following.leave(follower, name)
+        try:
+            if await self._crowded(follower, await self._permit(who, [channel], kind)):
+                raise codes.HubError(codes.TOO_MANY_CONNECTIONS, retry_after=_COME_BACK)
+            await self._following.join(follower, [_wanted(channel, since)], hand_over)
+        except BaseException:
+            self.unsubscribe(follower, name)
+            raise
 
     async def subscribe_all(
-        self, who: Principal, subscriber: Subscriber, wanted: Mapping[str, Position | None]
+        self,
+        who: Principal,
+        follower: Follower,
+        wanted: Mapping[str, Position | None],
+        *,
+        without_crowded: bool = False,
     ) -> list[Joined]:
         """As ``subscribe``, for many channels at once and at the cost of one: all of them, or none
         when it raises. What was missed comes back in the order of ``wanted``; until the
         subscriber has passed that on it must hold back what is delivered to it.
+
+        ``without_crowded``: jobs that have all the followers they may have are left out.
         """
-        channels = [required_channel(name) for name in wanted]
-        await self._permit(who, channels)
+        channels = {name: required_channel(name) for name in wanted}
         joined: dict[str, Joined] = {}
 
         def hand_over(each: Joined) -> None:
             joined[each.channel] = each
 
-        joins = map(_wanted, channels, wanted.values())
-        await self._following.join(subscriber, list(joins), hand_over)
+        try:
+            crowded = await self._crowded(follower, await self._permit(who, channels.values()))
+            if crowded and not without_crowded:
+                raise codes.HubError(codes.TOO_MANY_CONNECTIONS, retry_after=_COME_BACK)
+            joins = [
+                _wanted(channel, wanted[name])
+                for name, channel in channels.items()
+                if name not in crowded
+            ]
+            await self._following.join(follower, joins, hand_over)
+        except BaseException:
+            for name in wanted:
+                self.unsubscribe(follower, name)
+            raise
         return [joined[name] for name in wanted if name in joined]  # it may have left some already
 
-    def unsubscribe(self, subscriber: Subscriber, channel: str) -> None:
+    def unsubscribe(self, follower: Follower, channel: str) -> None:
         """Stops following."""
-        self._following.leave(subscriber, channel)
+        self._following.leave(follower, channel)
+        self._slots.free(follower, channel)
 
     async def summary(self, channel: str) -> Reset:
         """As ``Following.summary``, for a channel that the caller has subscribed to."""
         return await self._following.summary(channel)
 
-    async def _permit(self, who: Principal, channels: list[Channel]) -> None:
+    async def _permit(
+        self, who: Principal, channels: Iterable[Channel], kind: str | None = None
+    ) -> list[Head]:
+        """Raises unless ``who`` may read all of them; the heads of the jobs among them."""
         jobs = []
         for channel in channels:
             if channel.kind is Kind.JOB:
                 jobs.append(channel.subject)
             elif channel.kind is Kind.USER and channel.subject != who.user_id:
                 raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS)
-        if jobs:
-            await self._jobs.authorize_all(who, jobs)
+        return await self._jobs.authorize_all(who, jobs, kind) if jobs else []
+
+    async def _crowded(self, follower: Follower, jobs: Sequence[Head]) -> set[str]:
+        """The jobs that have no slot for ``follower``; of the others it has one now."""
+        running = [head.channel for head in jobs if head.job is not None and not head.job.ended]
+        if not running:
+            return set()
+        try:
+            taken = await self._slots.take(follower, running)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
+        return set(running) - taken
 
 
 def _wanted(channel: Channel, since: Position | None) -> Wanted:

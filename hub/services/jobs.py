@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from hub.domain import channels, codes, ids, times
-from hub.domain.events import Event
+from hub.domain.events import Event, Position
+from hub.domain.jobs import Job
 from hub.domain.principal import Principal
-from hub.domain.snapshot import snapshot
+from hub.domain.snapshot import poll_interval, snapshot
 from hub.services.patience import patiently
 from hub.stores.events import Events
 from hub.stores.heads import Head, Heads
@@ -21,6 +22,31 @@ class History:
 
     events: list[Event]
     next_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What a poll found. The snapshot is made for those only that have an older one."""
+
+    job: Job
+    position: Position
+    at: datetime
+
+    @property
+    def mark(self) -> str:
+        """Changes whenever the job does: with an event, or with what it is doing. That time went
+        by, which moves the estimate, is no change."""
+        entry = "-".join(map(str, self.job.activity_entry))
+        return f"{self.position.epoch}.{self.position.offset}.{entry}"
+
+    @property
+    def interval(self) -> int:
+        """Seconds after which another poll is worth it."""
+        return poll_interval(self.job, self.at)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The snapshot of contract section 5."""
+        return snapshot(self.job, self.position, self.at)
 
 
 class Jobs:
@@ -47,12 +73,12 @@ class Jobs:
             heads = await self._heads.get_all(names)
         return [_permitted(who, heads.get(name), kind) for name in names]
 
-    async def progress(self, who: Principal, job_id: str, kind: str | None) -> dict[str, Any]:
-        """The snapshot of contract section 5."""
+    async def poll(self, who: Principal, job_id: str, kind: str | None) -> Poll:
+        """The job as it is now, at the cost of one indexed read."""
         head = await self.authorize(who, job_id, kind)
         if head.job is None:
             raise codes.HubError(codes.JOB_NOT_FOUND)
-        return snapshot(head.job, head.position, times.now())
+        return Poll(head.job, head.position, times.now())
 
     async def history(
         self,

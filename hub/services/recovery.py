@@ -13,12 +13,11 @@ from typing import Final
 
 from config.logs import get_logger
 from hub.broker.sessions import Leg, Sessions
-from hub.delivery.feed import Subscriber
 from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.principal import Principal
 from hub.domain.recovery import UNBEGUN, Roster, parse_itinerary, parse_mark
-from hub.services.channels import Channels
+from hub.services.channels import Channels, Follower
 from hub.services.following import Joined, Mode
 from hub.services.patience import patiently
 
@@ -149,7 +148,7 @@ class Recovery:
             return None
         return Return(pid, mark.leg, positions)
 
-    async def restore(self, who: Principal, subscriber: Subscriber, back: Return) -> Arrival | None:
+    async def restore(self, who: Principal, subscriber: Follower, back: Return) -> Arrival | None:
         """Joins all channels of the session where the client stands in them. None, and nothing is
         joined then, unless ``who`` may read each of them and each log reaches back that far.
         Raises ``HubError`` UNAVAILABLE, and nothing is joined then either: later it may work."""
@@ -167,12 +166,12 @@ class Recovery:
         _log.info("recovery.refused", user_id=who.user_id, reason=refusal)
         return None
 
-    def _leave(self, subscriber: Subscriber, back: Return) -> None:
+    def _leave(self, subscriber: Follower, back: Return) -> None:
         for name in back.positions:
             self._channels.unsubscribe(subscriber, name)
 
     async def _rejoin(
-        self, who: Principal, subscriber: Subscriber, positions: dict[str, Position]
+        self, who: Principal, subscriber: Follower, positions: dict[str, Position]
     ) -> list[Joined]:
         """Joins from each position. Where a log had not begun yet when that was saved, it is read
         from its beginning, and what the client has of it is left out."""

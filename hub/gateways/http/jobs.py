@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from hub.domain import codes, times
 from hub.domain.publications import JOB_EVENT_DATA
+from hub.gateways.doors import Doors
 from hub.gateways.http.problems import Handler
 from hub.gateways.http.request import answer, principal, query
 from hub.services.authenticate import Authenticator
@@ -39,9 +40,10 @@ class HistoryQuery(Struct, forbid_unknown_fields=True):
 class JobResources:
     """The handlers, for any kind of job."""
 
-    def __init__(self, authenticator: Authenticator, jobs: Jobs) -> None:
+    def __init__(self, authenticator: Authenticator, jobs: Jobs, doors: Doors) -> None:
         self._authenticator = authenticator
         self._jobs = jobs
+        self._doors = doors
 
     def routes(self) -> list[web.RouteDef]:
         """One set of routes per kind."""
@@ -52,10 +54,24 @@ class JobResources:
         return found
 
     def _progress(self, kind: str | None) -> Handler:
-        async def progress(request: web.Request) -> web.Response:
+        async def progress(request: web.Request) -> web.StreamResponse:
+            live = await self._doors.serve(request, kind)
+            if live is not None:
+                return live
             who = await principal(request, self._authenticator)
             query(request, NoQuery, repeatable=frozenset())
-            return answer(await self._jobs.progress(who, request.match_info["jobId"], kind))
+            poll = await self._jobs.poll(who, request.match_info["jobId"], kind)
+            headers = {
+                "ETag": f'W/"{poll.mark}"',
+                "Poll-Interval": str(poll.interval),
+                "Cache-Control": "private, no-cache",
+                "Vary": "Accept, Authorization",
+            }
+            if has_current(request.headers.get("If-None-Match", ""), poll.mark):
+                return web.Response(status=304, headers=headers)
+            response = answer(poll.snapshot())
+            response.headers.update(headers)
+            return response
 
         return progress
 
@@ -87,6 +103,12 @@ class JobResources:
             )
 
         return events
+
+
+def has_current(header: str, mark: str) -> bool:
+    """Whether an If-None-Match header names the mark (RFC 9110, section 13.1.2)."""
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return "*" in tags or f'"{mark}"' in tags
 
 
 def _cursor(after: int) -> str:

@@ -16,6 +16,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REQUEST_ID: Final = web.AppKey("request_id", str)
 _log = get_logger(__name__)
 
+_RETRY_AFTER: Final = 2  # seconds, where nobody knows better
 _BY_STATUS: Final = {
     404: codes.NOT_FOUND,
     405: codes.METHOD_NOT_ALLOWED,
@@ -57,8 +58,8 @@ def problem(error: codes.HubError, request_id: str) -> web.Response:
         **{key: fields[key] for key in ("retry", "retryAfter", "details") if key in fields},
     }
     headers = {"X-Request-Id": request_id}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if error.code.http in (429, 503):
+        headers["Retry-After"] = str(math.ceil(error.retry_after or _RETRY_AFTER))
     if error.code.http == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return web.Response(

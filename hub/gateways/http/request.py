@@ -16,9 +16,8 @@ Service = TypeVar("Service")
 async def principal(request: web.Request, authenticator: Authenticator) -> Principal:
     """The holder of the request's bearer token. A token in the query is refused (contract 2)."""
     if "token" in request.query or "access_token" in request.query:
-        raise codes.HubError(
-            codes.UNAUTHENTICATED, "a token in a query string ends up in logs; send it as a header"
-        )
+        name = "token" if "token" in request.query else "access_token"
+        raise codes.invalid(name, "a token in a query string ends up in logs; send it as a header")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise codes.HubError(codes.UNAUTHENTICATED)

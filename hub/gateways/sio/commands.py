@@ -60,7 +60,6 @@ class ChannelCommands:
             connection.promised += (joined.channel,)
             answer.in_turn(_size(joined), lambda: _follows(connection, joined, known=known))
 
-        self._channels.unsubscribe(connection, wanted.channel)
         try:
             await self._channels.subscribe(
                 connection.principal, connection, channel, since, hand_over

@@ -13,8 +13,8 @@ from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.inbox import Unread
 from hub.domain.principal import Principal
+from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
-from hub.gateways.sio.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio.server import Client
 from hub.services.recovery import Arrival, Session
 
@@ -122,6 +122,16 @@ class Connection:
         epoch, offset = self._roster.epoch(notice.channel), self.channels.get(notice.channel)
         if (epoch, offset) != (notice.epoch, notice.offset):
             self._socket.push(_Stamped(self, notice.socketio, notice))
+
+    @property
+    def slot(self) -> str:
+        """A client that recovers takes the slots over that its lost connection had."""
+        return self.session.pid
+
+    def evicted(self, channel: str) -> None:
+        """Another one has its slot of a job: it connects again, and is told then."""
+        del channel
+        self._socket.host.spawn(self.close(codes.TOO_MANY_CONNECTIONS))
 
     def _prepare(self, channel: str, epoch: str) -> None:
         """What stands around the channel's own offset at the end of its events: it stays the same

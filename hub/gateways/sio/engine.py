@@ -23,8 +23,8 @@ from engineio import exceptions
 from config.logs import get_logger
 from hub.delivery.cork import Cork
 from hub.gateways import upgrade
+from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.sio import binary, requests
-from hub.gateways.sio.heartbeats import Heartbeats
 from hub.gateways.sio.probe import Probe
 from hub.gateways.sio.requests import Refused
 from hub.gateways.sio.session import SEPARATOR, EngineSocket

@@ -23,8 +23,8 @@ from engineio.base_server import BaseServer
 from config.logs import get_logger
 from hub.delivery.frames import Binary
 from hub.delivery.outbox import Entry, Outbox
+from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.sio import binary
-from hub.gateways.sio.heartbeats import Heartbeats
 from hub.gateways.websocket import HIGH_WATER, WebSocket
 
 SEPARATOR: Final = b"\x1e"

@@ -35,6 +35,17 @@ async def eventually(holds: Callable[[], bool], *, seconds: float = 8.0) -> None
             await asyncio.sleep(0.01)
 
 
+class Places:
+    """The slots of a follower: it has a name of its own, and notes which jobs it lost."""
+
+    def __init__(self, slot: str | None = None) -> None:
+        self.slot = slot or ids.uuid7()
+        self.lost: list[str] = []
+
+    def evicted(self, channel: str) -> None:
+        self.lost.append(channel)
+
+
 @dataclass(eq=False)
 class Follower:
     """Follows one channel; every event must be the next one after its position."""
@@ -77,10 +88,11 @@ class Follower:
         self.offsets.append(event.offset)
 
 
-class Several:
+class Several(Places):
     """A connection that follows several channels, each by a follower of its own."""
 
-    def __init__(self, *channels: str) -> None:
+    def __init__(self, *channels: str, slot: str | None = None) -> None:
+        super().__init__(slot)
         self.followers = {channel: Follower() for channel in channels}
 
     def of(self, channel: str) -> Follower:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from hub.broker.slots import Slots
 from hub.domain import codes, jobs
 from hub.domain.events import Position
 from hub.domain.principal import Principal, Role
-from hub.services.channels import Channels
+from hub.services.channels import Channels, required_channel
 from hub.services.following import Mode
 from hub.services.jobs import Jobs
 from tests.hub.domain import samples
@@ -27,7 +28,7 @@ async def channels(node: Node) -> Channels:
         job = msgspec.structs.replace(job, id=job_id, project_id=project)
         await node.publish(f"job:{job_id}", 2)
         await node.store_job(job, Position("e1", 2))
-    return Channels(Jobs(node.heads, node.events), node.following)
+    return Channels(Jobs(node.heads, node.events), node.following, Slots(node.redis, node.keys, 2))
 
 
 async def test_all_are_joined_and_come_back_in_their_order(node: Node, channels: Channels) -> None:
@@ -67,3 +68,59 @@ async def test_one_that_is_refused_refuses_all(
         await channels.subscribe_all(WHO, Several(*wanted), wanted)
     assert caught.value.code is code
     assert node.following.channels == 0
+
+
+async def take_all(channels: Channels, *, name: str = "job:j1") -> list[Several]:
+    """Followers on every slot of a job."""
+    followers = [Several(name), Several(name)]
+    for each in followers:
+        await channels.subscribe(WHO, each, required_channel(name), None, each.hand_over)
+    return followers
+
+
+async def refused(channels: Channels, follower: Several, name: str = "job:j1") -> codes.HubError:
+    with pytest.raises(codes.HubError) as caught:
+        await channels.subscribe(WHO, follower, required_channel(name), None, follower.hand_over)
+    return caught.value
+
+
+async def test_a_job_has_so_many_followers(node: Node, channels: Channels) -> None:
+    first, _ = await take_all(channels)
+    error = await refused(channels, Several("job:j1"))
+    assert (error.code, error.retry_after) == (codes.TOO_MANY_CONNECTIONS, 10)
+    await channels.subscribe(WHO, first, required_channel("job:j1"), None, first.hand_over)  # again
+    channels.unsubscribe(first, "job:j1")
+    another = Several("job:j1")
+    await channels.subscribe(WHO, another, required_channel("job:j1"), None, another.hand_over)
+    assert (await refused(channels, first)).code is codes.TOO_MANY_CONNECTIONS
+
+
+async def test_many_at_once_are_refused_for_a_crowded_job_or_go_without_it(
+    node: Node, channels: Channels
+) -> None:
+    await take_all(channels)
+    wanted = {"user:u1": None, "job:j1": None}
+    several = Several(*wanted)
+    with pytest.raises(codes.HubError) as caught:
+        await channels.subscribe_all(WHO, several, wanted)
+    assert caught.value.code is codes.TOO_MANY_CONNECTIONS
+    joined = await channels.subscribe_all(WHO, several, wanted, without_crowded=True)
+    assert [each.channel for each in joined] == ["user:u1"]
+
+
+async def test_who_failed_to_join_has_no_slot(node: Node, channels: Channels) -> None:
+    node.following._heads = None  # type: ignore[assignment]  # joining raises, behind the slot
+    for _ in range(3):
+        one = Several("job:j1")
+        with pytest.raises(AttributeError):
+            await channels.subscribe(WHO, one, required_channel("job:j1"), None, one.hand_over)
+
+
+async def test_a_job_that_ended_has_any_number(node: Node, channels: Channels) -> None:
+    job = msgspec.structs.replace(jobs.started(samples.job_started(), samples.T0), status="FAILED")
+    await node.publish("job:j1")
+    await node.store_job(job, Position("e1", 3))
+    await take_all(channels)
+    one = Several("job:j1")
+    await channels.subscribe(WHO, one, required_channel("job:j1"), None, one.hand_over)
+    assert one.of("job:j1").offsets == [1, 2, 3]

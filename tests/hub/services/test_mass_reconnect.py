@@ -17,6 +17,7 @@ from pymongo.monitoring import (
 
 from config.settings import Settings
 from hub.broker.live import LiveChannels
+from hub.broker.slots import Slots
 from hub.delivery.message import Message, Reset
 from hub.domain.events import Position
 from hub.domain.principal import Principal, Role
@@ -24,6 +25,7 @@ from hub.services.catchup import CatchUp
 from hub.services.channels import Channels
 from hub.services.following import Following, Joined, Mode
 from hub.services.jobs import Jobs
+from tests.hub.services.node import Places
 from tests.support.stores import Opened, opened
 from workers import Publisher
 
@@ -49,7 +51,7 @@ class Reads(CommandListener):
         """Nothing to note."""
 
 
-class Silent:
+class Silent(Places):
     """A subscriber to whom nothing new happens."""
 
     def deliver(self, messages: Sequence[Message]) -> None:
@@ -85,7 +87,9 @@ async def test_a_mass_reconnect_reads_less_than_once_per_channel(settings: Setti
         had = await played(stores)
         heads, events = stores.stores.heads, stores.stores.events
         following = Following(heads, CatchUp(events, stores.hot_log))
-        channels = Channels(Jobs(heads, events), following)
+        channels = Channels(
+            Jobs(heads, events), following, Slots(stores.redis, stores.keys, CLIENTS)
+        )
         live = LiveChannels(
             settings.redis_url or "", stores.keys, following.on_batch, following.on_restored
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from hub.broker.sessions import Sessions
+from hub.broker.slots import Slots
 from hub.delivery.message import Message, Reset
 from hub.domain import jobs, times
 from hub.domain.codes import UNAVAILABLE, HubError
@@ -22,19 +23,20 @@ from hub.services.channels import Channels
 from hub.services.jobs import Jobs
 from hub.services.recovery import Arrival, Recovery, Session
 from tests.hub.domain import samples
-from tests.hub.services.node import Node, eventually, running_node
+from tests.hub.services.node import Node, Places, eventually, running_node
 
 USER, ALL, JOB, NEWS = "user:u1", "all", "job:j1", "topic:news"
 U1 = Principal("u1", frozenset({Role.USER}), frozenset({"p1"}), times.now())
 U2 = replace(U1, user_id="u2")
 
 
-@dataclass(eq=False)
-class Client:
+class Client(Places):
     """A subscriber of many channels that keeps what it got, channel by channel."""
 
-    offsets: dict[str, list[int]] = field(default_factory=dict)
-    resets: list[Reset] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__()
+        self.offsets: dict[str, list[int]] = {}
+        self.resets: list[Reset] = []
 
     def deliver(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -77,9 +79,11 @@ class Hub:
 
 
 @asynccontextmanager
-async def recovering(node: Node, keep: float = 60) -> AsyncIterator[Hub]:
+async def recovering(node: Node, keep: float = 60, slots: int = 5) -> AsyncIterator[Hub]:
     sessions = Sessions(node.redis, node.keys, keep)
-    channels = Channels(Jobs(node.heads, node.events), node.following)
+    channels = Channels(
+        Jobs(node.heads, node.events), node.following, Slots(node.redis, node.keys, slots)
+    )
     task = asyncio.create_task(sessions.run())
     try:
         yield Hub(node, sessions, channels, Recovery(sessions, channels))

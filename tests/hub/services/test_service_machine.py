@@ -161,6 +161,14 @@ class Connection:
         self.offsets: dict[str, int] = {}
         self._held: list[Message | Reset] | None = []
 
+    @property
+    def slot(self) -> str:
+        """As of a real one: who recovers has the slots of the lost connection."""
+        return self.session.pid
+
+    def evicted(self, channel: str) -> None:
+        """A connection that nobody noticed the end of; it is sent nothing more of the job."""
+
     def deliver(self, messages: Sequence[Message]) -> None:
         for message in messages:
             self._send(message)
@@ -520,8 +528,8 @@ async def born(settings: Settings) -> AsyncIterator[Life]:
         opened(settings) as stores,
         running_node(settings) as one,
         running_node(settings) as other,
-        recovering(one) as here,
-        recovering(other) as there,
+        recovering(one, slots=1000) as here,
+        recovering(other, slots=1000) as there,
     ):
         life = Life(stores, [here, there])
         try:

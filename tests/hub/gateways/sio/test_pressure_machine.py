@@ -23,9 +23,9 @@ from hub.domain import codes
 from hub.domain.events import Encoded, Position
 from hub.domain.principal import Principal
 from hub.domain.recovery import parse_mark
-from hub.gateways.sio import lagging
+from hub.gateways import lagging
+from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.sio.connection import Connection
-from hub.gateways.sio.heartbeats import Heartbeats
 from hub.gateways.sio.server import Client, SocketServer
 from hub.gateways.sio.session import EngineSocket
 from hub.gateways.websocket import HIGH_WATER, WebSocket

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.gateways.sio.heartbeats import Heartbeats
+from hub.gateways.heartbeats import Heartbeats
 
 MILLISECOND = 0.001
 LATE = 1.5 * MILLISECOND

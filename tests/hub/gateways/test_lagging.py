@@ -10,8 +10,8 @@ import pytest
 from hub.delivery.message import Message, Reset
 from hub.domain import codes
 from hub.domain.events import Encoded
-from hub.gateways.sio import lagging
-from hub.gateways.sio.lagging import Lagging, gives_way
+from hub.gateways import lagging
+from hub.gateways.lagging import Lagging, gives_way
 
 ONE, TWO = "job:1", "job:2"
 

@@ -1,0 +1,164 @@
+"""The two live doors of a job's progress beside Socket.IO: who comes in, and by which one."""
+
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
+
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from hub.delivery.cork import Cork
+from hub.domain import channels, codes
+from hub.domain.events import Position
+from hub.domain.principal import Principal
+from hub.gateways import upgrade
+from hub.gateways.heartbeats import Heartbeats
+from hub.gateways.http.request import principal, query
+from hub.gateways.sse import HEARTBEAT, EventStream
+from hub.gateways.stream import JobStream
+from hub.gateways.streams import Streams
+from hub.gateways.ws import PING_EVERY, PONG_WITHIN, RawSocket
+from hub.services.authenticate import Authenticator
+from hub.services.channels import required_channel
+from hub.services.tickets import Tickets
+
+_OFFSET_AT_MOST: Final = (1 << 53) - 1
+AnyStream = TypeVar("AnyStream", bound=JobStream)
+Open = Callable[[], None]
+
+
+class LiveQuery(Struct, forbid_unknown_fields=True):
+    """Parameters of both."""
+
+    epoch: Annotated[str, Meta(max_length=32)] | None = None
+    offset: Annotated[int, Meta(ge=0, le=_OFFSET_AT_MOST)] | None = None
+    ticket: str | None = None
+
+
+class Doors:
+    """Lets clients in: authenticated, authorized, with a slot, and from where they stand."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        tickets: Tickets,
+        streams: Streams,
+        *,
+        max_message: int,
+        cork: Cork | None = None,
+    ) -> None:
+        self._authenticator = authenticator
+        self._tickets = tickets
+        self._streams = streams
+        self._max_message = max_message
+        self._cork = cork
+        self._pings = Heartbeats(PING_EVERY, PONG_WITHIN)
+        self._comments = Heartbeats(HEARTBEAT, HEARTBEAT)
+
+    async def serve(self, request: web.Request, kind: str | None) -> web.StreamResponse | None:
+        """Answers the request if it asks for one of the doors; ``kind``: what the job has to be.
+        Raises ``HubError``."""
+        if "websocket" in request.headers.get("Upgrade", "").lower():
+            return await self._websocket(request, kind)
+        if wants_events(request.headers.get("Accept", "")):
+            return await self._events(request, kind)
+        return None
+
+    async def _websocket(self, request: web.Request, kind: str | None) -> web.StreamResponse:
+        who, channel, since = await self._arrival(request)
+        client = RawSocket(self._streams, self._pings, who, channel)
+
+        def start() -> None:
+            websocket = upgrade.accept(request, max_message=self._max_message, cork=self._cork)
+            client.open(websocket)
+
+        return await self._let_in(client, since, kind, start)
+
+    async def _events(self, request: web.Request, kind: str | None) -> web.StreamResponse:
+        who, channel, since = await self._arrival(request)
+        last = last_event_id(request.headers.get("Last-Event-ID", ""))
+        client = EventStream(self._streams, self._comments, who, channel)
+        return await self._let_in(client, last or since, kind, lambda: client.open(request))
+
+    async def _arrival(self, request: web.Request) -> tuple[Principal, str, Position | None]:
+        if not self._streams.accepting:
+            raise codes.HubError(codes.DRAINING, retry_after=1)
+        if "ticket" in request.query and "Authorization" not in request.headers:
+            wanted = query(request, LiveQuery, repeatable=frozenset())
+            who = await self._tickets.redeem(wanted.ticket or "")
+        else:
+            who = await principal(request, self._authenticator)
+            wanted = query(request, LiveQuery, repeatable=frozenset())
+            if wanted.ticket is not None:
+                raise codes.invalid("ticket", "is not to be given beside a token")
+        channel = channels.job_channel(request.match_info["jobId"])
+        return who, channel, position(wanted.epoch, wanted.offset)
+
+    async def _let_in(
+        self, client: JobStream, since: Position | None, kind: str | None, start: Open
+    ) -> web.StreamResponse:
+        subscribe, channel = self._streams.channels.subscribe, client.channel
+        await subscribe(client.principal, client, job(channel), since, client.hand_over, kind=kind)
+        if client.has_all and isinstance(client, EventStream):
+            client.leave()
+            return web.Response(status=204)  # so that an EventSource does not come back
+        try:
+            start()
+        except upgrade.HandshakeError as error:
+            client.leave()
+            raise codes.invalid("Upgrade", str(error)) from error
+        except BaseException:
+            client.leave()
+            raise
+        return upgrade.Switched()
+
+
+def job(channel: str) -> channels.Channel:
+    """The channel of a job that a path names; raises INVALID_REQUEST for what is no id."""
+    try:
+        return required_channel(channel)
+    except codes.HubError:
+        raise codes.invalid("jobId", "is no job id") from None
+
+
+def position(epoch: str | None, offset: int | None) -> Position | None:
+    """The position that a client says it has; None when it says nothing."""
+    if offset is None:
+        if epoch is not None:
+            raise codes.invalid("offset", "is needed beside an epoch")
+        return None
+    if epoch is None and offset > 0:
+        raise codes.invalid("epoch", "is needed beside an offset")
+    return Position(epoch or "", offset)
+
+
+def last_event_id(text: str) -> Position | None:
+    """The position that an EventSource had got to; None when it has none."""
+    if not text:
+        return None
+    epoch, _, offset = text.rpartition(":")
+    if not (epoch and offset.isascii() and offset.isdigit() and len(offset) < 17):
+        raise codes.invalid("Last-Event-ID", "is no id that this stream gave")
+    return Position(epoch, int(offset))
+
+
+def wants_events(accept: str) -> bool:
+    """Whether an Accept header prefers an event stream to JSON; the first one named, of equals."""
+    best = {"text/event-stream": 0.0, "application/json": 0.0}
+    first = ""
+    for each in accept.lower().split(","):
+        name, *parameters = (part.strip() for part in each.split(";"))
+        if name in best:
+            first = first or name
+            best[name] = max(best[name], _quality(parameters))
+    stream, json = best["text/event-stream"], best["application/json"]
+    return stream > json or (stream == json > 0 and first == "text/event-stream")
+
+
+def _quality(parameters: list[str]) -> float:
+    for each in parameters:
+        if each.startswith("q="):
+            try:
+                return float(each[2:])
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,32 @@
+"""``POST /v1/tickets``."""
+
+from aiohttp import web
+from msgspec import Struct
+
+from hub.domain import times
+from hub.gateways.http.request import answer, principal, query
+from hub.services.authenticate import Authenticator
+from hub.services.tickets import Tickets
+
+
+class _NoQuery(Struct, forbid_unknown_fields=True):
+    """It takes no parameters."""
+
+
+class TicketResource:
+    """The handler."""
+
+    def __init__(self, authenticator: Authenticator, tickets: Tickets) -> None:
+        self._authenticator = authenticator
+        self._tickets = tickets
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where it is found."""
+        return [web.post("/v1/tickets", self.issue)]
+
+    async def issue(self, request: web.Request) -> web.Response:
+        """201 ``{ticket, expiresAt}``."""
+        who = await principal(request, self._authenticator)
+        query(request, _NoQuery, repeatable=frozenset())
+        ticket, expires_at = await self._tickets.issue(who)
+        return answer({"ticket": ticket, "expiresAt": times.wire(expires_at)}, status=201)
