@@ -213,7 +213,8 @@ def _write(first: Item, last: Item) -> UpdateOne:
         return UpdateOne(own, {"$setOnInsert": rest}, upsert=True)
     for known in _UNREAD:  # the filter says so already
         del state[known]
-    unread = {"recipient": first.recipient, "dedupeKey": first.dedupe_key, **_UNREAD}
+    current = {**_UNREAD, "endsAt": {"$gt": first.created_at}}
+    unread = {"recipient": first.recipient, "dedupeKey": first.dedupe_key, **current}
     new = {"_id": _id(first.recipient, first.id), "id": first.id, **state}
     return UpdateOne(unread, {"$set": says, "$setOnInsert": new}, upsert=True)
 

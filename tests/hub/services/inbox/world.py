@@ -15,6 +15,7 @@ from hub.domain.inbox import Unread
 from hub.domain.principal import Principal, Role
 from hub.domain.publications import AnyPublication, InboxChanged, Notification, Recipients
 from hub.domain.readstate import As, Mark, State, differs, merged
+from hub.services.inbox.audit import audit
 from hub.services.inbox.inbox import Inbox
 from hub.stores.notifications import Filter
 from tests.support.stores import Opened
@@ -262,6 +263,7 @@ class World:
                     assert (each["readAt"] is None) is (told.state.read_at is None)
                     assert (each["seenAt"] is None) is (told.state.seen_at is None)
             await self._check_events(person)
+        assert (await audit(self.stores.stores.inboxes)).drifts == []
 
     async def _check_events(self, person: Person) -> None:
         query = {"channel": f"user:{person.name}"}

@@ -22,6 +22,7 @@ from hub.domain.inbox import Announcement, Unread
 from hub.domain.notifications import Item
 from hub.domain.publications import AnyPublication, InboxChanged, Notification, Recipients
 from hub.domain.readstate import As
+from hub.services.inbox.audit import audit
 from hub.services.inbox.inbox import Inbox
 from hub.services.inbox.unread import InboxStores
 from hub.services.ingest.batch import STEPS, Ingest, Stores
@@ -172,6 +173,7 @@ async def test_killed_at_any_step_or_write_it_comes_to_the_same(
         ("new", False),
         ("to all", False),
     ]
+    assert (await audit(stores.stores.inboxes)).drifts == []
     events = await told(stores, "u1")
     assert [(each["offset"], each["type"]) for each in events] == [
         (1, "NOTIFICATION_CREATED"),
