@@ -60,12 +60,12 @@ class Stores:
         """What is stored. ``epochs``: what they were at the start."""
         fields = {"channel": 1, "epoch": 1, "offset": 1}
         events = await self._db["events"].find({}, fields).to_list()
-        items = await self._db["notifications"].find({}, {"recipient": 1}).to_list()
+        items = await self._db["notifications"].find({}, {"recipient": 1, "id": 1}).to_list()
         return Stored(
             [Event(each["channel"], each["epoch"], each["offset"], each["_id"]) for each in events],
             await self.heads(),
             epochs,
-            [(f"user:{each['recipient']}", each["_id"]) for each in items],
+            [(f"user:{each['recipient']}", each["id"]) for each in items],
             await self.dead_letters(),
         )
 

@@ -12,6 +12,7 @@ from tests.chaos.schedule import KINDS, schedule
 SEED, SECONDS, EVERY = 4, 24.0, 1.8
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 async def test_whatever_dies_nobody_misses_anything(tmp_path: Path) -> None:
     faults = schedule(SEED, SECONDS, EVERY)

@@ -33,6 +33,7 @@ async def publish_until(hub: Publisher, stop: asyncio.Event) -> int:
     return count
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(120)
 async def test_a_thousand_clients_move_to_another_node(system: System) -> None:
     port = free_port()
