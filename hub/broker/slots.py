@@ -26,6 +26,7 @@ RENEWAL: Final = 3.0
 
 _SLOTS: Final = Script("slots")
 _AT_ONCE: Final = 500
+_TAKES_AT_ONCE: Final = 32  # fewer than the client has connections: more would be refused
 _PATIENCE: Final = 2.0
 _log = get_logger(__name__)
 
@@ -76,6 +77,7 @@ class Slots:
         self._held: dict[Holder, dict[str, Slot]] = {}
         self._to_free: list[Slot] = []
         self._wake = asyncio.Event()
+        self._taking = asyncio.Semaphore(_TAKES_AT_ONCE)
 
     def __len__(self) -> int:
         """How many slots this node's clients hold."""
@@ -93,7 +95,8 @@ class Slots:
         operations = [_Operation("free", slot) for slot in freed]
         operations += [_Operation("take", slot) for slot in new]
         try:
-            answers = await self._carry_out(operations)
+            async with self._taking:
+                answers = await self._carry_out(operations)
         except BaseException:
             self._to_free += freed
             for slot in new:  # some may have been taken
