@@ -8,7 +8,8 @@ Value = TypeVar("Value")
 
 
 class CoalescedReads(Generic[Value]):
-    """While one read is under way, what others ask for is gathered, and then read together.
+    """What is asked for in one turn of the loop, and while another read is under way, is gathered
+    and then read together.
 
     Promises: an answer is never older than its question. Who is cancelled harms nobody else. A
     read that fails has failed for everybody who waits at that moment, so that nobody waits longer
@@ -50,8 +51,10 @@ class CoalescedReads(Generic[Value]):
             raise
 
     async def _read_for_all(self, mine: "_Request[Value]") -> Mapping[str, Value]:
-        others, keys = self._next_batch(mine)
+        others: list[_Request[Value]] = []
         try:
+            await asyncio.sleep(0)  # who asks in the same turn of the loop is served along with it
+            others, keys = self._next_batch(mine)
             found = await self._read(keys)
         except Exception as error:
             for request in (*others, *self._waiting):

@@ -1,6 +1,9 @@
 """Who has an inbox, from when on, and what it receives."""
 
+from typing import Final
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from hub.broker.journal import Journal
 from hub.domain import channels, codes, times
@@ -12,7 +15,8 @@ from hub.services.inbox.unread import InboxStores
 from hub.stores.coalescing import CoalescedReads
 from hub.stores.heads import Heads
 
-_START = Position("", 0)
+_START: Final = Position("", 0)
+_ENTER_AT_ONCE: Final = 64  # users who connect share their round trips up to here
 
 
 class Members:
@@ -22,15 +26,11 @@ class Members:
         self._inboxes = stores.inboxes
         self._heads = heads
         self._journal = journal
-        self._coalesced = CoalescedReads(self._inboxes.read, keys_at_once=64)
+        self._entering = CoalescedReads(self._enter, keys_at_once=_ENTER_AT_ONCE)
 
     async def enter(self, user: str) -> Member:
         """The user as a member; seen for the first time, announcements begin now."""
-        member = (await self._coalesced.get((user,)))[user]
-        if member.since is not None:
-            return member
-        await self._inboxes.enter(user, await self._end(channels.ALL))
-        return (await self._inboxes.read([user]))[user]
+        return (await self._entering.get((user,)))[user]
 
     async def subscribe(self, user: str, topic: str) -> None:
         """The topic's announcements from now on are the user's. Harmless when they are already.
@@ -57,6 +57,17 @@ class Members:
         """Replaces that."""
         if await self._inboxes.prefer(user, preferences):
             await self._tell(user, "PREFERENCES")
+
+    async def _enter(self, users: list[str]) -> dict[str, Member]:
+        members = await self._inboxes.read(users)
+        unseen = [user for user, member in members.items() if member.since is None]
+        if not unseen:
+            return members
+        end = await self._end(channels.ALL)
+        new = await self._inboxes.enter(unseen, end)
+        begun = {user: replace(members[user], since=end) for user in new}
+        others = await self._inboxes.read(set(unseen) - new) if len(new) < len(unseen) else {}
+        return {**members, **begun, **others}
 
     async def _end(self, channel: str) -> Position:
         head = await self._heads.get(channel)
