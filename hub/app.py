@@ -16,7 +16,8 @@ from redis.asyncio import Redis
 from config.logs import get_logger, setup_logging
 from config.settings import Settings
 from config.trouble import Trouble
-from hub.broker.connect import command, open_redis
+from hub import __version__
+from hub.broker.connect import command, honour_cancellation, open_redis
 from hub.broker.emitters import Emitters
 from hub.broker.hotlog import HotLog
 from hub.broker.journal import Journal
@@ -32,6 +33,8 @@ from hub.gateways.doors import Doors
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.inbox import InboxResources
 from hub.gateways.http.jobs import JobResources
+from hub.gateways.http.openapi import OpenApiResource
+from hub.gateways.http.operation import Operation, routes
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
 from hub.gateways.http.tickets import TicketResource
@@ -66,6 +69,7 @@ DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
 
 SOCKETS: Final = web.AppKey("sockets", SocketServer)
 NODES: Final = web.AppKey("nodes", Nodes)
+OPERATIONS: Final = web.AppKey[list[Operation]]("operations")
 FOLLOWING: Final = web.AppKey("following", Following)
 
 BODY_AT_MOST: Final = 1024 * 1024
@@ -180,15 +184,20 @@ async def node(
     watch = Watch(_needed_to_connect(db, live))
     health = Health(_checks(redis, db, live), watch)
     sio.admit = watch.require
-    app.add_routes(HealthResources(health).routes())
     streams = Streams(channels, settings.outbox_bytes, settings.rate_commands)
     tickets = Tickets(TicketStore(redis, keys))
     doors = Doors(authenticator, tickets, streams, max_message=settings.max_message, cork=cork)
-    app.add_routes(JobResources(authenticator, jobs, doors).routes())
-    app.add_routes(TicketResource(authenticator, tickets).routes())
-    app.add_routes(InboxResources(authenticator, inbox).routes())
     publishing = Publishing(journal, Receipts(redis, keys))
-    app.add_routes(PublishResource(authenticator, publishing).routes())
+    operations = [
+        *HealthResources(health).operations(),
+        *JobResources(authenticator, jobs, doors).operations(),
+        *TicketResource(authenticator, tickets).operations(),
+        *InboxResources(authenticator, inbox).operations(),
+        *PublishResource(authenticator, publishing).operations(),
+    ]
+    operations += OpenApiResource(operations, __version__).operations()
+    app.add_routes(routes(operations))
+    app[OPERATIONS] = operations
     sio.attach(app)
     if handover is not None:
         handover.attach(app, sio.eio)
@@ -269,6 +278,7 @@ async def _prepare(db: Database) -> None:
         try:
             await ensure_indexes(db)
         except PyMongoError as error:
+            honour_cancellation()
             trouble.failed(error)
             await asyncio.sleep(0.5)
         else:

@@ -56,7 +56,8 @@ def honour_cancellation(beyond: int = 0) -> None:
     """Raises ``CancelledError`` when the current task was cancelled and did not notice.
 
     ``asyncio.wait_for`` of Python 3.11, which redis-py sends commands with, drops a cancellation
-    that arrives as its inner future finishes. Whoever loops over Redis commands asks here.
+    that arrives as its inner future finishes; PyMongo makes one that arrives while it connects a
+    failure of the connection. Whoever loops over their commands asks here.
     ``beyond``: requests that were dealt with.
     """
     if cancellations() > beyond:

@@ -29,6 +29,8 @@ class Channel:
 
 
 ALL: Final = "all"
+TOPIC: Final = rf"^topic:{ids.USER_ID[1:]}"
+"""Pattern of the name of a topic's channel."""
 
 
 def parse_channel(name: str) -> Channel | None:

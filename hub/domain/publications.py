@@ -257,7 +257,7 @@ class TopicEvent(Publication, frozen=True, kw_only=True):
     """Any event of a team's own on a topic."""
 
     kind = "EVENT"
-    topic_name: str = msgspec.field(name="channel")
+    topic_name: Annotated[str, Meta(pattern=channels.TOPIC)] = msgspec.field(name="channel")
     type: UserId
     data: dict[str, Any]
 

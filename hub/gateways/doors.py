@@ -22,6 +22,8 @@ from hub.services.channels import required_channel
 from hub.services.tickets import Tickets
 
 _OFFSET_AT_MOST: Final = (1 << 53) - 1
+Epoch = Annotated[str, Meta(max_length=32)]
+Offset = Annotated[int, Meta(ge=0, le=_OFFSET_AT_MOST)]
 AnyStream = TypeVar("AnyStream", bound=JobStream)
 Open = Callable[[], None]
 
@@ -29,8 +31,8 @@ Open = Callable[[], None]
 class LiveQuery(Struct, forbid_unknown_fields=True):
     """Parameters of both."""
 
-    epoch: Annotated[str, Meta(max_length=32)] | None = None
-    offset: Annotated[int, Meta(ge=0, le=_OFFSET_AT_MOST)] | None = None
+    epoch: Epoch | None = None
+    offset: Offset | None = None
     ticket: str | None = None
 
 

@@ -12,6 +12,8 @@ from hub.domain.shapes import parse
 from hub.services.inbox.inbox import Inbox
 
 _Id = Annotated[str, Meta(max_length=36)]
+_UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"
+_CURSOR = rf"^(0|[1-9]\d{{0,13}})\.{_UUID[1:]}"
 _Muted = Annotated[list[UserId], Meta(max_length=MUTED_AT_MOST)]
 
 
@@ -21,7 +23,7 @@ class ListNotifications(Struct, frozen=True, forbid_unknown_fields=True):
     filter: Literal["UNREAD", "ALL", "DISMISSED"] = "ALL"
     type: UserId | UnsetType | None = UNSET
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    cursor: Annotated[str, Meta(max_length=128)] | UnsetType | None = UNSET
+    cursor: Annotated[str, Meta(pattern=_CURSOR)] | UnsetType | None = UNSET
 
 
 class MarkNotifications(Struct, frozen=True, forbid_unknown_fields=True, rename={"as_": "as"}):
@@ -29,7 +31,7 @@ class MarkNotifications(Struct, frozen=True, forbid_unknown_fields=True, rename=
 
     ids: list[_Id] | Literal["all"]
     as_: As
-    upTo: _Id | UnsetType | None = UNSET  # noqa: N815 - as on the wire, where errors name it
+    upTo: Annotated[str, Meta(pattern=_UUID)] | UnsetType | None = UNSET  # noqa: N815 - as on the wire, where errors name it
 
 
 class PutPreferences(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

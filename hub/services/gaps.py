@@ -6,6 +6,7 @@ from typing import Final
 
 from config.logs import get_logger
 from config.trouble import Trouble
+from hub.broker.connect import honour_cancellation
 from hub.delivery.feed import START, Feed, Lack
 from hub.delivery.message import Reset
 from hub.domain import times
@@ -43,6 +44,7 @@ class Gaps:
             try:
                 heads = await self._heads.read(some)
             except FAILURES as error:
+                honour_cancellation()
                 self._trouble.failed(error, "all")
                 await asyncio.sleep(_RETRY)
                 continue
@@ -59,6 +61,7 @@ class Gaps:
                 try:
                     await self._fill_once(feed)
                 except FAILURES as error:
+                    honour_cancellation()
                     self._trouble.failed(error, feed, channel=feed.channel)
                     await asyncio.sleep(_RETRY)
         finally:

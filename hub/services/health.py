@@ -6,6 +6,7 @@ from typing import Final
 
 from config.logs import get_logger
 from config.trouble import Trouble
+from hub.broker.connect import honour_cancellation
 from hub.domain.patience import PATIENCE
 from hub.services.patience import FAILURES, unavailable
 
@@ -61,6 +62,7 @@ class Watch:
         trouble = Trouble(_log.bind(store=name), "store.away", "store.back")
         while True:
             error = await _ask(check)
+            honour_cancellation()
             if error is not None and name not in self.away:  # or was it this process that slept?
                 error = await _ask(check, _ONCE_MORE)
             if error is None:

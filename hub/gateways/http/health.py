@@ -2,6 +2,8 @@
 
 from aiohttp import web
 
+from hub.gateways.http.documents import Liveness, Readiness
+from hub.gateways.http.operation import ANY, Answer, Operation
 from hub.gateways.http.request import answer
 from hub.services.health import Health
 
@@ -12,9 +14,41 @@ class HealthResources:
     def __init__(self, health: Health) -> None:
         self._health = health
 
-    def routes(self) -> list[web.RouteDef]:
+    def operations(self) -> list[Operation]:
         """Where they are found."""
-        return [web.get("/healthz", self.live), web.get("/readyz", self.ready)]
+        live = Operation(
+            method="GET",
+            path="/healthz",
+            handler=self.live,
+            id="getLiveness",
+            tag="operations",
+            summary="Whether the process answers at all.",
+            answers={200: Answer("It does.", shape=Liveness, example={"status": "ok"})},
+            refusals=ANY,
+            open=True,
+        )
+        ready = Operation(
+            method="GET",
+            path="/readyz",
+            handler=self.ready,
+            id="getReadiness",
+            tag="operations",
+            summary="Whether the node can take clients, and the state of each store.",
+            answers={
+                200: Answer(
+                    "It can.",
+                    shape=Readiness,
+                    example={
+                        "status": "ready",
+                        "dependencies": {"redis": "ok", "live": "ok", "mongo": "ok"},
+                    },
+                ),
+                503: Answer("It cannot, or is about to stop.", shape=Readiness),
+            },
+            refusals=ANY,
+            open=True,
+        )
+        return [live, ready]
 
     async def live(self, request: web.Request) -> web.Response:
         """200 as long as the process answers at all."""

@@ -1,7 +1,5 @@
 """``/v1/generation-jobs/{jobId}/…``, ``/v1/team-executions/…`` and ``/v1/jobs/…``."""
 
-import base64
-import binascii
 from typing import Annotated, Final
 
 import msgspec
@@ -10,7 +8,10 @@ from msgspec import Meta, Struct
 
 from hub.domain import codes, times
 from hub.domain.publications import JOB_EVENT_DATA
-from hub.gateways.doors import Doors
+from hub.gateways.doors import Doors, Epoch, LiveQuery, Offset
+from hub.gateways.http import examples
+from hub.gateways.http.documents import JobHistory, JobSnapshot
+from hub.gateways.http.operation import KNOWN, Answer, Header, Operation
 from hub.gateways.http.problems import Handler
 from hub.gateways.http.request import answer, principal, query
 from hub.services.authenticate import Authenticator
@@ -24,17 +25,49 @@ KINDS: Final[dict[str, str | None]] = {
 """What each path serves; None for every kind of job."""
 
 
-class NoQuery(Struct, forbid_unknown_fields=True):
-    """For resources that take no parameters."""
+_NAMES: Final = {
+    "generation-jobs": "GenerationJob",
+    "team-executions": "TeamExecution",
+    "jobs": "Job",
+}
+_CURSOR: Final = r"^o(0|[1-9]\d{0,14})\Z"
+_REFUSALS: Final = (*KNOWN, codes.INSUFFICIENT_PERMISSIONS, codes.JOB_NOT_FOUND)
+
+
+class PollQuery(Struct, forbid_unknown_fields=True):
+    """Parameters of a poll: those of the live doors, so that one address serves both. A snapshot
+    is always the newest."""
+
+    epoch: Epoch | None = None
+    offset: Offset | None = None
 
 
 class HistoryQuery(Struct, forbid_unknown_fields=True):
     """Parameters of the history."""
 
-    since: str | None = None
-    type: list[str] = []
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-    cursor: str | None = None
+    since: (
+        Annotated[
+            str,
+            Meta(
+                description="Only what came after this ISO 8601 instant; no zone means UTC.",
+                extra_json_schema={"format": "date-time"},
+            ),
+        ]
+        | None
+    ) = None
+    type: list[
+        Annotated[
+            str,
+            Meta(
+                description="Only events of this type; may be repeated.",
+                extra_json_schema={"enum": sorted(JOB_EVENT_DATA)},
+            ),
+        ]
+    ] = []
+    limit: Annotated[int, Meta(ge=1, le=1000, description="Events on a page.")] = 100
+    cursor: (
+        Annotated[str, Meta(pattern=_CURSOR, description="`nextCursor` of the page before.")] | None
+    ) = None
 
 
 class JobResources:
@@ -45,13 +78,62 @@ class JobResources:
         self._jobs = jobs
         self._doors = doors
 
-    def routes(self) -> list[web.RouteDef]:
-        """One set of routes per kind."""
+    def operations(self) -> list[Operation]:
+        """One set per kind."""
         found = []
         for name, kind in KINDS.items():
-            found.append(web.get(f"/v1/{name}/{{jobId}}/progress", self._progress(kind)))
-            found.append(web.get(f"/v1/{name}/{{jobId}}/events", self._events(kind)))
+            found.append(self._progress_operation(name, kind))
+            found.append(self._events_operation(name, kind))
         return found
+
+    def _progress_operation(self, name: str, kind: str | None) -> Operation:
+        return Operation(
+            method="GET",
+            path=f"/v1/{name}/{{jobId}}/progress",
+            handler=self._progress(kind),
+            id=f"get{_NAMES[name]}Progress",
+            tag="jobs",
+            summary="A job's progress: polled, or followed live by one of two doors.",
+            description="With `Upgrade: websocket` a raw WebSocket of one envelope per message, "
+            "with `Accept: text/event-stream` an event stream. They go on after `epoch` and "
+            "`offset`, and take a one-time `ticket` in place of a token, for browsers that can "
+            "send no headers. A job has a limited number of live followers; polling is free.",
+            query=LiveQuery,
+            headers=(
+                Header("If-None-Match", "The `ETag` of the snapshot that the caller has."),
+                Header("Last-Event-ID", "`<epoch>:<offset>` of the last event of a stream."),
+            ),
+            answers={
+                101: Answer("The WebSocket is open."),
+                200: Answer(
+                    "The snapshot, or the event stream.",
+                    shape=JobSnapshot,
+                    example=examples.SNAPSHOT,
+                    media={"text/event-stream": "Events with `id: <epoch>:<offset>`."},
+                    headers={
+                        "ETag": "Changes whenever the job does.",
+                        "Poll-Interval": "Seconds until another poll is worth it.",
+                    },
+                ),
+                204: Answer("The stream has nothing more to say: the job has ended."),
+                304: Answer("The job is as the caller knows it."),
+            },
+            refusals=(*_REFUSALS, codes.TOO_MANY_CONNECTIONS, codes.DRAINING),
+        )
+
+    def _events_operation(self, name: str, kind: str | None) -> Operation:
+        return Operation(
+            method="GET",
+            path=f"/v1/{name}/{{jobId}}/events",
+            handler=self._events(kind),
+            id=f"list{_NAMES[name]}Events",
+            tag="jobs",
+            summary="A job's history, oldest first.",
+            description="Pages neither miss nor repeat an event, whatever is written meanwhile.",
+            query=HistoryQuery,
+            answers={200: Answer("A page of events.", shape=JobHistory, example=examples.HISTORY)},
+            refusals=_REFUSALS,
+        )
 
     def _progress(self, kind: str | None) -> Handler:
         async def progress(request: web.Request) -> web.StreamResponse:
@@ -59,7 +141,7 @@ class JobResources:
             if live is not None:
                 return live
             who = await principal(request, self._authenticator)
-            query(request, NoQuery, repeatable=frozenset())
+            query(request, PollQuery, repeatable=frozenset())
             poll = await self._jobs.poll(who, request.match_info["jobId"], kind)
             headers = {
                 "ETag": f'W/"{poll.mark}"',
@@ -112,17 +194,8 @@ def has_current(header: str, mark: str) -> bool:
 
 
 def _cursor(after: int) -> str:
-    return base64.urlsafe_b64encode(b"o%d" % after).decode().rstrip("=")
+    return f"o{after}"
 
 
 def _after(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        after = int(text.removeprefix("o"))
-    except (binascii.Error, ValueError):
-        raise codes.invalid("cursor", "is no cursor that this resource gave") from None
-    if _cursor(after) != cursor or not 0 <= after < 1 << 53:
-        raise codes.invalid("cursor", "is no cursor that this resource gave")
-    return after
+    return 0 if cursor is None else int(cursor.removeprefix("o"))

@@ -7,8 +7,12 @@ from msgspec import Meta, Struct
 
 from hub.domain import codes
 from hub.domain.principal import Role
+from hub.domain.publications import MAX_BYTES
 from hub.domain.shapes import parse
-from hub.gateways.http.request import answer, body, principal, require
+from hub.gateways.http import examples
+from hub.gateways.http.documents import PublishReceipt
+from hub.gateways.http.operation import KNOWN, Answer, Header, Operation
+from hub.gateways.http.request import NoQuery, answer, body, principal, query, require
 from hub.services.authenticate import Authenticator
 from hub.services.publish import ITEMS_AT_MOST, Publishing, fingerprint
 
@@ -28,14 +32,45 @@ class PublishResource:
         self._authenticator = authenticator
         self._publishing = publishing
 
-    def routes(self) -> list[web.RouteDef]:
+    def operations(self) -> list[Operation]:
         """Where it is found."""
-        return [web.post("/v1/publish", self.publish)]
+        return [
+            Operation(
+                method="POST",
+                path="/v1/publish",
+                handler=self.publish,
+                id="publish",
+                tag="publishing",
+                summary="Publications over HTTP, for workers without a Redis connection.",
+                description="Role `service`. One bad item refuses the whole call and names its "
+                "index and field. The same publication id twice has effect once. An item has at "
+                f"most {MAX_BYTES} bytes.",
+                query=NoQuery,
+                headers=(
+                    Header(
+                        "Idempotency-Key",
+                        "A repeat with the same key and body gets the first one's answer.",
+                        longest=_KEY_AT_MOST,
+                    ),
+                ),
+                body=PublishBody,
+                body_example={"items": [examples.PUBLICATION]},
+                answers={
+                    202: Answer(
+                        "All of them are in the journal, and will be stored and delivered.",
+                        shape=PublishReceipt,
+                        example=examples.RECEIPT,
+                    )
+                },
+                refusals=(*KNOWN, codes.INSUFFICIENT_PERMISSIONS, codes.CONFLICT),
+            )
+        ]
 
     async def publish(self, request: web.Request) -> web.Response:
         """202 ``{accepted, duplicates, ids}``."""
         who = await principal(request, self._authenticator)
         require(who, Role.SERVICE)
+        query(request, NoQuery, repeatable=frozenset())
         key = request.headers.get("Idempotency-Key")
         if key is not None and not 0 < len(key) <= _KEY_AT_MOST:
             raise codes.invalid("Idempotency-Key", f"has 1 to {_KEY_AT_MOST} characters")

@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from hub.domain import codes
 from hub.domain.principal import Principal, Role
@@ -11,6 +12,10 @@ from hub.domain.shapes import Shape, parse
 from hub.services.authenticate import Authenticator
 
 Service = TypeVar("Service")
+
+
+class NoQuery(Struct, forbid_unknown_fields=True):
+    """The query of resources that take no parameters."""
 
 
 async def principal(request: web.Request, authenticator: Authenticator) -> Principal:

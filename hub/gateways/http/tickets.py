@@ -1,16 +1,14 @@
 """``POST /v1/tickets``."""
 
 from aiohttp import web
-from msgspec import Struct
 
 from hub.domain import times
-from hub.gateways.http.request import answer, principal, query
+from hub.gateways.http import examples
+from hub.gateways.http.documents import IssuedTicket
+from hub.gateways.http.operation import Answer, Operation
+from hub.gateways.http.request import NoQuery, answer, principal, query
 from hub.services.authenticate import Authenticator
 from hub.services.tickets import Tickets
-
-
-class _NoQuery(Struct, forbid_unknown_fields=True):
-    """It takes no parameters."""
 
 
 class TicketResource:
@@ -20,13 +18,32 @@ class TicketResource:
         self._authenticator = authenticator
         self._tickets = tickets
 
-    def routes(self) -> list[web.RouteDef]:
+    def operations(self) -> list[Operation]:
         """Where it is found."""
-        return [web.post("/v1/tickets", self.issue)]
+        return [
+            Operation(
+                method="POST",
+                path="/v1/tickets",
+                handler=self.issue,
+                id="issueTicket",
+                tag="identity",
+                summary="A one-time ticket that stands for the caller's token.",
+                description="For browsers' own WebSocket and EventSource, which send no headers: "
+                "`?ticket=`. It is good once, for 30 seconds.",
+                query=NoQuery,
+                answers={
+                    201: Answer(
+                        "The ticket.",
+                        shape=IssuedTicket,
+                        example=examples.TICKET,
+                    )
+                },
+            )
+        ]
 
     async def issue(self, request: web.Request) -> web.Response:
         """201 ``{ticket, expiresAt}``."""
         who = await principal(request, self._authenticator)
-        query(request, _NoQuery, repeatable=frozenset())
+        query(request, NoQuery, repeatable=frozenset())
         ticket, expires_at = await self._tickets.issue(who)
         return answer({"ticket": ticket, "expiresAt": times.wire(expires_at)}, status=201)

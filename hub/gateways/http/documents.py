@@ -1,0 +1,297 @@
+"""The shapes of what the HTTP API answers (contract sections 3 and 5): what the OpenAPI document
+describes, and what tests hold every answer against.
+
+Nothing is built from them, since most answers hold bytes that were encoded once for everybody.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from hub.domain.notifications import Scope
+from hub.domain.publications import FeatureCompleted, ProgressUpdated, ScenarioCompleted, Severity
+
+Instant = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        description="ISO 8601 in UTC, with milliseconds.",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+Duration = Annotated[
+    str,
+    Meta(
+        pattern=r"^PT(\d+H)?(\d+M)?(\d+S)?$",
+        description="ISO 8601, whole seconds.",
+        examples=["PT5M30S"],
+    ),
+]
+Offset = Annotated[int, Meta(ge=0, description="Rises by exactly 1 per event of a channel.")]
+
+
+class _Answer(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
+    """Base of all shapes: camelCase on the wire, nothing beside what is named."""
+
+
+class Problem(_Answer, frozen=True):
+    """A refusal (RFC 9457). ``errorCode``: one of the catalogue of codes; ``requestId``: what the
+    log calls the request; ``details``: where the request is wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error_code: str
+    request_id: str
+    retry: bool
+    retry_after: float | UnsetType = UNSET
+    details: list["FieldProblem"] | UnsetType = UNSET
+
+
+class FieldProblem(_Answer, frozen=True):
+    """What is wrong with one parameter or field, named by its path. ``index``: of the item."""
+
+    field: str
+    message: str
+    index: int | UnsetType = UNSET
+
+
+class Progress(_Answer, frozen=True):
+    """How far a job is. ``percentage`` has two decimals, and is 0 when the total is 0."""
+
+    completed_scenarios: int
+    total_scenarios: int
+    completed_features: int
+    total_features: int
+    percentage: Annotated[float, Meta(ge=0, le=100)]
+
+
+class Summary(_Answer, frozen=True):
+    """What a job came to."""
+
+    features_generated: int
+    scenarios_generated: int
+    total_steps: int
+    passed: int
+    failed: int
+    duration: Duration
+
+
+class StatusChange(_Answer, frozen=True):
+    """The job went from one status to another."""
+
+    previous_status: str
+    current_status: str
+    message: str | UnsetType = UNSET
+
+
+class Completion(_Answer, frozen=True):
+    """The job ended well."""
+
+    status: Literal["COMPLETED"]
+    summary: Summary
+
+
+class Failure(_Answer, frozen=True):
+    """The job ended in an error. ``failedAt``: its status before."""
+
+    status: Literal["FAILED"]
+    error_code: str
+    message: str
+    failed_at: str
+    last_successful_scenario: str | None
+
+
+class _Envelope(_Answer, frozen=True, tag_field="type"):
+    """An event of a job: the same JSON on every transport."""
+
+    v: Literal[1]
+    id: str
+    channel: str
+    epoch: str
+    offset: Offset
+    job_id: str
+    timestamp: Instant
+
+
+class ScenarioCompletedEvent(_Envelope, frozen=True, tag="SCENARIO_COMPLETED"):
+    """One scenario was generated: the unit of visible progress."""
+
+    data: ScenarioCompleted
+    progress: Progress
+
+
+class FeatureCompletedEvent(_Envelope, frozen=True, tag="FEATURE_COMPLETED"):
+    """All scenarios of a feature were generated."""
+
+    data: FeatureCompleted
+    progress: Progress
+
+
+class ProgressUpdatedEvent(_Envelope, frozen=True, tag="PROGRESS_UPDATED"):
+    """Progress of a job without scenarios."""
+
+    data: ProgressUpdated
+    progress: Progress
+
+
+class StatusChangedEvent(_Envelope, frozen=True, tag="JOB_STATUS_CHANGED"):
+    """The job entered another status."""
+
+    data: StatusChange
+
+
+class JobCompletedEvent(_Envelope, frozen=True, tag="JOB_COMPLETED"):
+    """The job ended well; nothing comes after it."""
+
+    data: Completion
+
+
+class JobFailedEvent(_Envelope, frozen=True, tag="JOB_FAILED"):
+    """The job ended in an error; nothing comes after it."""
+
+    data: Failure
+
+
+JobEvent = (
+    ScenarioCompletedEvent
+    | FeatureCompletedEvent
+    | ProgressUpdatedEvent
+    | StatusChangedEvent
+    | JobCompletedEvent
+    | JobFailedEvent
+)
+
+
+class CurrentActivity(_Answer, frozen=True):
+    """What the job is doing right now."""
+
+    type: str
+    feature_name: str | UnsetType = UNSET
+    scenario_title: str | UnsetType = UNSET
+    step_title: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+
+
+class RecentEvent(_Answer, frozen=True):
+    """An event in short."""
+
+    type: str
+    timestamp: Instant
+    scenario_id: str | UnsetType = UNSET
+    title: str | UnsetType = UNSET
+    feature_id: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    previous_status: str | UnsetType = UNSET
+    current_status: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+    error_code: str | UnsetType = UNSET
+    percentage: float | UnsetType = UNSET
+
+
+class JobSnapshot(_Answer, frozen=True):
+    """A job at a place in its log. ``summary`` and ``failure``: how it ended."""
+
+    job_id: str
+    job_kind: str
+    project_id: str
+    status: str
+    progress: Progress
+    current_activity: CurrentActivity | None
+    recent_events: Annotated[list[RecentEvent], Meta(max_length=10)]
+    estimated_time_remaining: Duration | None
+    started_at: Instant
+    updated_at: Instant
+    epoch: str
+    offset: Offset
+    ended_at: Instant | UnsetType = UNSET
+    duration: Duration | UnsetType = UNSET
+    summary: Summary | UnsetType = UNSET
+    failure: Failure | UnsetType = UNSET
+
+
+class JobHistory(_Answer, frozen=True):
+    """A page of a job's events, oldest first."""
+
+    job_id: str
+    events: list[JobEvent]
+    has_more: bool
+    next_cursor: str | None
+
+
+class UnreadCount(_Answer, frozen=True):
+    """How much is unread, exactly. ``version`` never goes back for a user, on any device."""
+
+    count: Annotated[int, Meta(ge=0)]
+    version: Annotated[int, Meta(ge=0)]
+
+
+class NotificationItem(_Answer, frozen=True):
+    """A notification as its user sees it."""
+
+    id: str
+    type: str
+    title: str
+    body: str
+    severity: Severity
+    created_at: Instant
+    seen_at: Instant | None
+    read_at: Instant | None
+    dismissed_at: Instant | None
+    scope: Scope
+    link: str | UnsetType = UNSET
+    data: dict[str, Any] | UnsetType = UNSET
+    job_id: str | UnsetType = UNSET
+    actor: str | UnsetType = UNSET
+    expires_at: Instant | UnsetType = UNSET
+
+
+class NotificationPage(_Answer, frozen=True):
+    """A page of an inbox, newest first."""
+
+    items: list[NotificationItem]
+    next_cursor: str | None
+    unread: UnreadCount
+
+
+class MarkedNotifications(_Answer, frozen=True):
+    """How many a mark changed, and what is unread now."""
+
+    changed: Annotated[int, Meta(ge=0)]
+    unread: UnreadCount
+
+
+class PreferencesDocument(_Answer, frozen=True):
+    """What a user does not want to be notified of."""
+
+    muted_types: list[str]
+    muted_topics: list[str]
+
+
+class IssuedTicket(_Answer, frozen=True):
+    """A ticket: good once, for 30 seconds."""
+
+    ticket: str
+    expires_at: Instant
+
+
+class PublishReceipt(_Answer, frozen=True):
+    """What became of a call's publications. ``ids``: of all of them, in their order."""
+
+    accepted: Annotated[int, Meta(ge=0)]
+    duplicates: Annotated[int, Meta(ge=0)]
+    ids: list[str]
+
+
+class Liveness(_Answer, frozen=True):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(_Answer, frozen=True):
+    """Whether the node takes clients, and the state of each store: ``ok`` or what is wrong."""
+
+    status: Literal["ready", "draining", "unavailable"]
+    dependencies: dict[str, str]

@@ -1,0 +1,75 @@
+"""An HTTP operation: its handler, and everything that a caller may want to know of it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+from msgspec import Struct
+
+from hub.domain import codes, ids
+from hub.gateways.http.problems import Handler
+
+ANY: Final = (codes.INTERNAL,)
+"""What every operation may be refused with."""
+
+KNOWN: Final = (
+    codes.UNAUTHENTICATED,
+    codes.TOKEN_EXPIRED,
+    codes.INVALID_REQUEST,
+    codes.PAYLOAD_TOO_LARGE,
+    codes.UNAVAILABLE,
+    *ANY,
+)
+"""The same of those that want a token."""
+
+
+class Answer(Struct, frozen=True):
+    """One way in which an operation succeeds. ``shape``: what the JSON looks like, None without a
+    body; ``media``: what else it may be than JSON, with a description."""
+
+    description: str
+    shape: Any = None
+    example: Any = None
+    media: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+
+
+class Header(Struct, frozen=True):
+    """A request header that means something to an operation."""
+
+    name: str
+    description: str
+    longest: int | None = None
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """A method of a path. ``id``: its name in generated clients; ``query`` and ``body``: the shapes
+    that its handler parses; ``refusals``: codes of the catalogue; ``open``: it wants no token."""
+
+    method: str
+    path: str
+    handler: Handler
+    id: str
+    tag: str
+    summary: str
+    description: str = ""
+    query: type | None = None
+    body: Any = None
+    body_example: Any = None
+    headers: tuple[Header, ...] = ()
+    answers: Mapping[int, Answer]
+    refusals: tuple[codes.Code, ...] = KNOWN
+    open: bool = False
+
+
+def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
+    """How aiohttp serves them."""
+    return [web.route(each.method, each.path, each.handler) for each in operations]
+
+
+PATH_PARAMETERS: Final[Mapping[str, tuple[str, str]]] = {
+    "jobId": (ids.USER_ID, "The job."),
+    "topic": (ids.USER_ID, "The topic, without `topic:`."),
+    "userId": (ids.USER_ID, "The user."),
+}
+"""Pattern and meaning of what a path may name."""

@@ -1,0 +1,161 @@
+"""The OpenAPI document: valid, complete, its examples true, and a running hub keeps to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import openapi_spec_validator
+import pytest
+from aiohttp import web
+
+from config.settings import Settings
+from hub import app
+from hub.domain import codes
+from hub.domain.publications import parse_item
+from hub.gateways.http import examples
+from hub.gateways.http.openapi import document
+from hub.gateways.http.operation import Operation
+from tests.e2e.conftest import system as system
+from tests.support.play import steps
+from tests.support.system import System
+from tests.support.wait import eventually
+from workers import Publisher
+
+HERE = Path(__file__).parent
+SEED = "7"
+EXAMPLES = os.environ.get("HUB_LIVES", "15")
+
+
+@pytest.fixture
+async def runner(settings: Settings) -> AsyncIterator[web.AppRunner]:
+    """A node, served in this process."""
+    async with app.node(settings) as application:
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            await eventually(lambda: ready(runner))
+            yield runner
+        finally:
+            await runner.cleanup()
+
+
+async def ready(runner: web.AppRunner) -> bool:
+    """Whether the node has found its stores."""
+    async with aiohttp.ClientSession() as http, http.get(address(runner, "/readyz")) as answer:
+        return answer.status == 200
+
+
+def address(runner: web.AppRunner, path: str) -> str:
+    host, port = runner.addresses[0]
+    return f"http://{host}:{port}{path}"
+
+
+@pytest.fixture
+def application(runner: web.AppRunner) -> web.Application:
+    return runner.app
+
+
+@pytest.fixture
+def operations(application: web.Application) -> list[Operation]:
+    return application[app.OPERATIONS]
+
+
+async def test_the_document_is_valid_and_says_something_of_everything(
+    runner: web.AppRunner,
+) -> None:
+    url = address(runner, "/openapi.json")
+    async with aiohttp.ClientSession() as http, http.get(url) as answer:
+        assert answer.content_type == "application/json"
+        described = await answer.json()
+    openapi_spec_validator.validate(described)
+    assert described["openapi"] == "3.1.0"
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            told = f"{method} {path}"
+            assert operation["summary"], told
+            assert operation["description"], told
+            assert "500" in operation["responses"], told
+            assert bool(operation["security"]) == ("401" in operation["responses"]), told
+
+
+async def test_nothing_is_served_that_is_not_described(application: web.Application) -> None:
+    served = {
+        (route.method, route.resource.canonical)
+        for route in application.router.routes()
+        if route.resource is not None and not route.resource.canonical.startswith("/socket.io")
+    }
+    described = {(each.method, each.path) for each in application[app.OPERATIONS]}
+    assert served - {("HEAD", path) for _, path in described} == described
+
+
+async def test_examples_fit_their_shapes(operations: list[Operation]) -> None:
+    for each in operations:
+        if each.body_example is not None and each.id != "publish":
+            msgspec.convert(each.body_example, each.body)
+        for answer in each.answers.values():
+            if answer.example is not None:
+                msgspec.convert(answer.example, answer.shape)
+        if 200 in each.answers and each.tag in ("jobs", "inbox"):
+            assert each.answers[200].example is not None, each.id
+    parse_item(examples.PUBLICATION)
+
+
+async def test_every_code_that_http_answers_is_in_the_document(
+    operations: list[Operation],
+) -> None:
+    named = {code for each in operations for code in each.refusals}
+    elsewhere = {
+        *(codes.NOT_FOUND, codes.METHOD_NOT_ALLOWED),  # of no operation
+        *(codes.IDLE_TIMEOUT, codes.SLOW_CONSUMER, codes.KICKED, codes.BANNED),
+        *(codes.UNKNOWN_COMMAND, codes.UNSUPPORTED_VERSION, codes.RATE_LIMITED),
+    }
+    assert named == set(codes.CATALOGUE.values()) - elsewhere
+
+
+def test_patterns_are_those_of_json_schema(operations: list[Operation]) -> None:
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            assert "\\Z" not in str(value.get("pattern", ""))
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(document(operations, "1"))
+
+
+@pytest.mark.timeout(300)
+async def test_schemathesis_finds_nothing(system: System, tmp_path: Path) -> None:
+    async with Publisher(system.settings.redis_url or "") as hub:
+        for job_id, kind in ((examples.JOB, "GENERATION_JOB"), ("t1", "TEAM_EXECUTION")):
+            job = hub.job(job_id, project_id="p1", owner_id="u1", kind=kind)
+            await job.start(total_scenarios=12, total_features=3)
+            for step in steps(job):
+                await step()
+    token = system.token(roles=("user", "service", "admin"), projects=["*"])
+    config = (HERE / "schemathesis.toml").read_text()
+    for number, known in enumerate(("", f'[parameters]\n"path.jobId" = "{examples.JOB}"\n')):
+        place = tmp_path / str(number)
+        place.mkdir()
+        (place / "schemathesis.toml").write_text(known + config)
+        process = await asyncio.create_subprocess_exec(
+            *(str(Path(sys.executable).with_name("schemathesis")), "run"),
+            *(f"{system.url}/openapi.json", "--seed", SEED, "--max-examples", EXAMPLES),
+            *("--header", f"Authorization: Bearer {token}"),
+            *("--phases", "examples,coverage,fuzzing", "--no-shrink", "--warnings", "off"),
+            cwd=place,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        told, _ = await process.communicate()
+        assert process.returncode == 0, told.decode()[-6000:]
+        assert b"Tested: " in told
