@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from typing import Any, Final
 
+from bson.codec_options import TypeDecoder, TypeRegistry
+from bson.int64 import Int64
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -21,6 +23,15 @@ WRITE_TIMEOUT: Final = 15.0
 """Seconds ingest waits for a batch to be written."""
 
 
+class _PlainInt(TypeDecoder):
+    """Integers beyond 32 bits come back as a class of the driver's own, which nothing encodes."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Any) -> int:
+        return int(value)
+
+
 def open_mongo(url: str, *, timeout: float = _READ_TIMEOUT) -> AsyncMongoClient[Document]:
     """A client for ``url``, not connected yet. Writes are acknowledged by a majority and
     journaled; no operation takes longer than ``timeout`` seconds. Raises ``PyMongoError``."""
@@ -34,6 +45,7 @@ def open_mongo(url: str, *, timeout: float = _READ_TIMEOUT) -> AsyncMongoClient[
         connectTimeoutMS=int(timeout * 1000),
         uuidRepresentation="standard",
         appname="hub",
+        type_registry=TypeRegistry([_PlainInt()]),
     )
 
 

@@ -4,14 +4,14 @@ from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from hub.domain import codes
 from hub.domain.principal import Principal, Role
-from hub.domain.shapes import Shape, parse
+from hub.domain.shapes import parse
 from hub.services.authenticate import Authenticator
 
-Service = TypeVar("Service")
+Query = TypeVar("Query", bound=Struct)
 
 
 class NoQuery(Struct, forbid_unknown_fields=True):
@@ -35,7 +35,7 @@ def require(who: Principal, role: Role) -> None:
         raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS, f"the role {role} is required")
 
 
-def query(request: web.Request, shape: type[Shape], *, repeatable: frozenset[str]) -> Shape:
+def query(request: web.Request, shape: type[Query], *, repeatable: frozenset[str]) -> Query:
     """The query string as ``shape``; unknown and wrongly repeated parameters are refused."""
     given: dict[str, Any] = {}
     for name in request.query:
@@ -46,7 +46,11 @@ def query(request: web.Request, shape: type[Shape], *, repeatable: frozenset[str
             given[name] = values[0]
         else:
             raise codes.invalid(name, "may be given once only")
-    return parse(shape, given, strict=False)
+    found = parse(shape, given, strict=False)
+    for each in structs.fields(found):
+        if each.encode_name in given and getattr(found, each.name) is None:
+            raise codes.invalid(each.encode_name, "has no value")  # text, not JSON: no null
+    return found
 
 
 async def body(request: web.Request) -> Any:
