@@ -56,10 +56,10 @@ async def close_mongo(client: AsyncMongoClient[Document]) -> None:
             await client.close()
 
 
-def _inbox_index(name: str, *narrower: str) -> IndexModel:
-    """One that gives a page of an inbox in its order, out of what is kept and counts."""
-    equal = ("recipient", "dismissed", "expired", *narrower)
-    keys = [(key, ASCENDING) for key in equal] + [("createdAt", DESCENDING), ("id", DESCENDING)]
+def _newest_first(name: str, *equal: str) -> IndexModel:
+    """One that gives a page in its order. What has ended is told by the last key, unread."""
+    keys = [(key, ASCENDING) for key in ("recipient", *equal)]
+    keys += [("createdAt", DESCENDING), ("id", DESCENDING), ("endsAt", ASCENDING)]
     return IndexModel(keys, name=name)
 
 
@@ -80,16 +80,19 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
     "notifications": [
-        _inbox_index("inbox"),
-        _inbox_index("unread", "read"),
-        _inbox_index("types", "type"),
-        IndexModel([("recipient", ASCENDING), ("scope", ASCENDING)], name="touched"),
+        _newest_first("kept", "dismissed", "expired"),
+        _newest_first("new", "dismissed", "expired", "read"),
+        _newest_first("typed", "dismissed", "expired", "type", "read"),
+        _newest_first("scoped", "scope", "dismissed", "expired", "read"),
         IndexModel(
             [("recipient", ASCENDING), ("expired", ASCENDING), ("endsAt", ASCENDING)], name="ends"
         ),
         IndexModel(
-            [("recipient", ASCENDING), ("dedupeKey", ASCENDING), ("read", ASCENDING)],
-            name="dedupe",
+            [
+                *((key, ASCENDING) for key in ("recipient", "dedupeKey")),
+                *((key, ASCENDING) for key in ("read", "dismissed", "expired", "endsAt")),
+            ],
+            name="keyed",
             partialFilterExpression={"dedupeKey": {"$exists": True}},
         ),
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
@@ -102,7 +105,18 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
 }
-"""Every index by collection. Unique keys begin with the shard key."""
+"""Every index by collection. Unique keys begin with the shard key. Keys are in the order equality,
+sort, range, so that each query reads ranges of one index and nothing beside them.
+
+Of ``notifications``: ``kept`` serves the lists ALL and DISMISSED; ``new`` the list UNREAD, and the
+count without a document, as it has ``endsAt``; ``typed`` every list by type, of which those that
+are not UNREAD merge two ranges, read and not; ``scoped`` the newest by scope, all that is marked up
+to a place, and, as it has ``id``, what was touched without a document; ``ends`` what has ended;
+``keyed`` both sides of a dedupe key. What has an id is found by ``_id``; the audit reads all of a
+recipient by any of these.
+
+Of ``announcements``: ``current`` serves what counts on a channel, ``ends`` what has ended.
+"""
 
 
 async def ensure_indexes(db: Database) -> None:

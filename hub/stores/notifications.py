@@ -33,6 +33,9 @@ _FILTERS: Final[dict[Filter, Document]] = {
     "DISMISSED": {"dismissed": True, "expired": False},
 }
 
+_EITHER: Final[Document] = {"$in": [False, True]}
+"""Read or not: one index serves questions for both and for one, as two ranges or one."""
+
 
 class Count(Struct, frozen=True):
     """How many are stored as unread, and when the first of them stops counting."""
@@ -162,7 +165,8 @@ class Notifications:
     ) -> list[Item]:
         """Up to ``limit`` notifications older than ``before``, newest first: one range of an
         index. None that has ended by ``now``: not all of these are noted as expired."""
-        query: Document = {"recipient": recipient, **_FILTERS[filter], "endsAt": {"$gt": now}}
+        either = {} if type is None and scope is None else {"read": _EITHER}
+        query = {"recipient": recipient, **either, **_FILTERS[filter], "endsAt": {"$gt": now}}
         if type is not None:
             query["type"] = type
         if scope is not None:
@@ -250,9 +254,9 @@ def _scopes(marking: Marking) -> list[Document]:
     differs: Document
     match marking.mark.as_:
         case As.SEEN:
-            differs = {"seenAt": None}
+            differs = {"read": _EITHER, "seenAt": None}
         case As.READ | As.DISMISSED as as_:
-            differs = {"read": False} if as_ is As.READ else {}
+            differs = {"read": False if as_ is As.READ else _EITHER}
         case As.UNREAD:
             differs = {"read": True}
         case As.RESTORED:

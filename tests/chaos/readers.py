@@ -12,6 +12,10 @@ from redis.asyncio import Redis
 from config.settings import Settings
 from hub import tokens
 from hub.broker.keys import Keys
+from hub.services.inbox.unread import InboxStores
+from hub.stores.announcements import Announcements
+from hub.stores.inboxes import Inboxes
+from hub.stores.notifications import Notifications
 from tests.chaos.cast import JOBS, PROJECT
 from tests.chaos.checker import Began, Entry, Event, Seen
 from tests.chaos.cluster import SECRET
@@ -28,7 +32,7 @@ class Stores:
         self._keys = Keys(settings.partitions)
         self._redis = Redis.from_url(redis_url)
         self._mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-            settings.mongo_url, serverMonitoringMode="poll"
+            settings.mongo_url, tz_aware=True, serverMonitoringMode="poll"
         )
         self._db = self._mongo[settings.mongo_db]
 
@@ -36,6 +40,11 @@ class Stores:
         """Closes the connections."""
         await self._redis.aclose()
         await self._mongo.close()
+
+    @property
+    def inboxes(self) -> InboxStores:
+        """The inboxes, as the hub reads them."""
+        return InboxStores(Notifications(self._db), Announcements(self._db), Inboxes(self._db))
 
     async def heads(self) -> dict[str, Head]:
         """Where each channel's log ends."""

@@ -17,6 +17,7 @@ from tests.chaos.cluster import Cluster, bare_cluster, hub_cluster
 from tests.chaos.crowd import Crowd, Service, cast, crowd
 from tests.chaos.faults import inflict
 from tests.chaos.followers import Follower, followers
+from tests.chaos.inboxes import judge_inboxes
 from tests.chaos.ledger import Head, Ledger, judge_store
 from tests.chaos.load import BareVoice, HubVoice, Voice, publish
 from tests.chaos.schedule import Fault
@@ -95,7 +96,8 @@ async def _with_hub(
         problems = await _caught_up(stores, clients, others, tell)
         seen, service = await clients.report()
         seen += [each.seen for each in others]
-    stored = await stores.everything({name: head.epoch for name, head in begun.items()})
+        stored = await stores.everything({name: head.epoch for name, head in begun.items()})
+        problems += await judge_inboxes(cluster.url, clients, stores.inboxes)
     histories, progress = await readers.polled(cluster.url)
     problems += [
         f"{name}: the snapshot is at {at}, the log at {stored.heads[name]}"

@@ -8,6 +8,7 @@ const { url, bare, clients: wanted } = JSON.parse((await lines.next()).value);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Client {
+  unread = null; // {count, version}, of all that it was told the one of the highest version
   entries = []; // [what, channel, epoch, offset, id]: "b" began, "e" event, "r" reset
   positions = {}; // channel → {epoch, offset}: up to where it has the log
   asked = new Set(); // channels of commands that are not answered
@@ -73,7 +74,13 @@ class Client {
     this.refusals[code] = (this.refusals[code] ?? 0) + 1;
   }
 
-  greeted({ recovered, channels }) {
+  // What a client shows as unread: of several, the highest version is right.
+  counts(unread) {
+    if (unread && unread.version >= (this.unread?.version ?? -1)) this.unread = unread;
+  }
+
+  greeted({ recovered, channels, unread }) {
+    this.counts(unread);
     this.connects.push(recovered);
     const followed = new Set();
     for (const { channel, epoch, offset } of channels) {
@@ -127,7 +134,8 @@ class Client {
     }
   }
 
-  take({ channel, epoch, offset, id }) {
+  take({ channel, epoch, offset, id, data }) {
+    this.counts(data?.unread);
     const now = Date.now();
     this.measure(now);
     this.heardAt = now;
@@ -135,7 +143,8 @@ class Client {
     this.entries.push(["e", channel, epoch, offset, id]);
   }
 
-  reset({ channel, epoch, offset }) {
+  reset({ channel, epoch, offset, snapshot }) {
+    this.counts(snapshot?.unread);
     this.positions[channel] = { epoch, offset };
     this.ready.add(channel);
     this.entries.push(["r", channel, epoch, offset]);
@@ -172,6 +181,7 @@ const actions = {
   ready: () => clients.filter((client) => client.isReady).length,
   cut: (numbers) => numbers.forEach((number) => clients[number].cut()),
   positions: () => clients.map((client) => client.positions),
+  unread: () => clients.map((client) => client.unread),
   received: () => clients.reduce((sum, client) => sum + client.entries.length, 0),
   unmeasured: () => clients.forEach((client) => client.unmeasured()),
   report: () => clients.map((client) => client.report),

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from config.settings import Settings
-from hub import app, tokens
+from hub import tokens
 from hub.broker.sessions import Sessions
 from hub.domain import jobs
 from hub.embedded import RedisServer
@@ -20,25 +19,11 @@ from hub.services import joining
 from tests.conformance.raw import endpoint
 from tests.conftest import JWT_SECRET
 from tests.hub.domain import samples
+from tests.hub.gateways.inboxes import serving
 from tests.hub.services.node import Node, running_node
 from tests.support.sioline import Line, line
 
 USER, ALL, JOB, NEWS = "user:u1", "all", "job:j1", "topic:news"
-
-
-@asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[str]:
-    """A node; its URL."""
-    async with app.node(settings) as application:
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        try:
-            host, port = runner.addresses[0]
-            yield f"http://{host}:{port}"
-        finally:
-            await runner.cleanup()
 
 
 class Cluster:

@@ -1,0 +1,175 @@
+"""Every question of the inbox to its store reads index ranges, and a constant number of times."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from config.settings import Settings
+from hub.domain import notifications, times
+from hub.domain.events import Position
+from hub.domain.inbox import Announcement, Key
+from hub.domain.readstate import As, Mark
+from hub.services.inbox import lists
+from hub.services.inbox.unread import Unreads
+from hub.stores.mongo import INDEXES
+from hub.stores.notifications import Filter, Marking, Notifications
+from tests.hub.domain import samples
+from tests.support.indexes import Commands, queries, serving
+from tests.support.stores import Opened, opened
+
+LATER = timedelta(days=9000)
+HERE = Key(samples.after(5), "0197c2f4-8a11-7c3e-9d20-000000000005")
+STATE = {"seenAt", "readStamp", "dismissStamp"}  # told by the documents that a mark may change
+
+FILTERS: tuple[Filter, ...] = ("UNREAD", "ALL", "DISMISSED")
+
+Ask = Callable[[Notifications], Awaitable[Any]]
+
+
+@pytest.fixture
+def commands() -> Commands:
+    return Commands()
+
+
+@pytest.fixture
+async def db(settings: Settings, commands: Commands) -> AsyncIterator[Opened]:
+    async with opened(settings, [commands]) as stores:
+        yield stores
+
+
+def _items(count: int, first: int = 0) -> list[notifications.Item]:
+    return [
+        notifications.item(samples.notification(n, "u1"), "u1", samples.after(n), LATER)
+        for n in range(first, first + count)
+    ]
+
+
+def _page(filter: Filter, **how: Any) -> Ask:
+    return lambda store: store.page("u1", filter, limit=3, now=times.now(), **how)
+
+
+def _all(as_: As) -> Marking:
+    return Marking("u1", Mark(as_, times.now(), "m"), own=HERE, announced=HERE)
+
+
+def _mark_all(as_: As) -> Ask:
+    return lambda store: store.mark([_all(as_)])
+
+
+def _would_change(as_: As) -> Ask:
+    return lambda store: store.would_change(_all(as_))
+
+
+ANSWERS = (As.SEEN, As.READ, As.UNREAD, As.DISMISSED)
+PAGES: dict[str, tuple[Ask, str]] = {
+    "unread": (_page("UNREAD"), "new"),
+    "unread, on": (_page("UNREAD", before=HERE), "new"),
+    "all": (_page("ALL"), "kept"),
+    "all, on": (_page("ALL", before=HERE), "kept"),
+    "dismissed": (_page("DISMISSED"), "kept"),
+    "unread by type": (_page("UNREAD", type="t"), "typed"),
+    "all by type, on": (_page("ALL", type="t", before=HERE), "typed"),
+    "dismissed by type": (_page("DISMISSED", type="t"), "typed"),
+    "newest of a scope": (_page("ALL", scope="USER"), "scoped"),
+    "count": (lambda store: store.count(["u1", "u2"]), "new"),
+    "touched": (lambda store: store.touched(["u1", "u2"]), "scoped"),
+    "expire": (lambda store: store.expire(["u1"], times.now()), "ends"),
+    "get": (lambda store: store.get("u1", ["a"]), "_id_"),
+    "mark one": (
+        lambda store: store.mark([Marking("u1", Mark(As.READ, times.now(), "m"), ids=["a"])]),
+        "_id_",
+    ),
+    **{f"mark all {as_}": (_mark_all(as_), "scoped") for as_ in ANSWERS},
+    **{f"would change {as_}": (_would_change(as_), "scoped") for as_ in ANSWERS},
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_question_reads_ranges_of_one_index(
+    db: Opened, commands: Commands, name: str
+) -> None:
+    ask, index = PAGES[name]
+    commands.clear()
+    await ask(db.stores.inboxes.notifications)
+    found = [query for command in list(commands.asked) for query in queries(command)]
+    assert found
+    for collection, where, sort in found:
+        asked = _without_state(where) if "mark" in name or "would" in name else where
+        assert index in serving(collection, asked, sort), (where, sort)
+
+
+async def test_dedupe_keys_announcements_and_the_audit_read_ranges(
+    db: Opened, commands: Commands
+) -> None:
+    items = notifications.item(
+        samples.notification(1, "u1", dedupe_key="k"), "u1", samples.after(1), LATER
+    )
+    stores = db.stores.inboxes
+    commands.clear()
+    await stores.notifications.put([items])
+    await stores.notifications.keyed([items])
+    await stores.announcements.current(["all", "topic:a"])
+    await stores.announcements.expire(times.now())
+    await stores.announcements.get(["a"])
+    assert [each async for each in stores.notifications.everything("u1")]
+    found = [query for command in list(commands.asked) for query in queries(command)]
+    names = ["keyed", "keyed", "current", "ends", "_id_", "kept"]
+    assert len(found) == len(names)
+    for (collection, where, sort), name in zip(found, names, strict=True):
+        assert name in serving(collection, where, sort), where
+
+
+def test_an_index_whose_keys_are_in_another_order_does_not_serve() -> None:
+    equal = {"recipient": "u", "dismissed": False, "expired": False}
+    newest = [("createdAt", -1), ("id", -1)]
+    assert serving("notifications", equal, newest) == ["kept"]
+    assert serving("notifications", equal, [("id", -1)]) == []
+    assert serving("notifications", {**equal, "link": "l"}, newest) == []
+    assert serving("notifications", {**equal, "seenAt": {"$gt": 1}}, newest) == []
+    assert serving("notifications", {**equal, "read": {"$ne": True}}, newest) == []
+
+
+async def test_a_page_and_a_count_cost_the_same_whatever_is_stored(
+    db: Opened, commands: Commands
+) -> None:
+    stores, limit, announced = db.stores.inboxes, 5, 4
+    await stores.announcements.insert_once([_announcement(n) for n in range(announced)])
+    await stores.inboxes.enter(["u1"], Position("", 0))
+    costs = []
+    for first in (0, 100):
+        await stores.notifications.put(_items(100 + 2 * first, first))
+        for state in FILTERS:
+            for of in (None, "team.updated"):
+                commands.clear()
+                await lists.page(
+                    stores, Unreads(stores), "u1",
+                    filter=state, type=of, limit=limit, before=None,
+                )  # fmt: skip
+                costs.append(len(commands.asked))
+                # a page, the announcements, a count, a member and everybody's version
+                assert commands.documents <= limit + 1 + 2 * announced + 3
+    assert (await Unreads(stores).of("u1")).untouched
+    assert costs[:6] == costs[6:]
+    assert set(costs) == {5, 6}  # the last is for announcements that are on the page
+
+
+def _announcement(number: int) -> Announcement:
+    what = {"type": "team.updated", "title": "t"}
+    at = samples.after(1000 + number)
+    return Announcement(f"a{number}", "all", "e", number + 1, at, at + LATER, what, False, False)
+
+
+def _without_state(where: dict[str, Any]) -> dict[str, Any]:
+    """A query without the parts that only tell which of the documents in its range change."""
+    if "$and" in where:
+        return _without_state(where["$and"][0])
+    return {name: wanted for name, wanted in where.items() if name not in STATE}
+
+
+def test_the_inbox_has_no_more_indexes_than_its_docstring_names() -> None:
+    named = [index.document["name"] for index in INDEXES["notifications"]]
+    assert named == ["kept", "new", "typed", "scoped", "ends", "keyed", "expiry"]
