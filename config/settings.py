@@ -27,6 +27,7 @@ __all__ = ["Problem", "Rate", "Settings", "SettingsError", "load_settings", "mas
 
 PREFIX = "HUB_"
 
+_URLS = ("redis_url", "mongo_url", "jwt_jwks_url", "authorize_url")
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.split_names)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -73,6 +74,12 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
 
+    authorize_url: Annotated[str, BeforeValidator(values.http_url)] | None = None
+    """Whom to ask who may read a project; without it, the token's ``projects`` say so."""
+    authorize_timeout: Annotated[float, Field(gt=0, le=10)] = 1.5
+    authorize_ttl: Annotated[float, Field(ge=0, le=3600)] = 10
+    """Seconds that an answer counts: permission that is withdrawn is noticed so much later."""
+
     cors_origins: Annotated[Names, BeforeValidator(values.origins)] = ()
     """Origins beside the hub's own that browsers may call from; ``*`` is any."""
 
@@ -118,7 +125,7 @@ class Settings(BaseSettings):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Fields for ``repr`` and ``str``, passwords in URLs masked."""
         for name, value in super().__repr_args__():
-            is_url = name in ("redis_url", "mongo_url", "jwt_jwks_url") and value is not None
+            is_url = name in _URLS and value is not None
             yield name, mask_url(value) if is_url else value
 
 

@@ -47,6 +47,7 @@ from hub.gateways.sio.server import SocketServer
 from hub.gateways.streams import Streams
 from hub.handover import Handover
 from hub.services.authenticate import Authenticator
+from hub.services.authorize import open_authorizer
 from hub.services.catchup import CatchUp
 from hub.services.channels import Channels
 from hub.services.following import Following
@@ -169,7 +170,8 @@ async def node(
     live = LiveChannels(settings.redis_url, keys, following.on_batch, on_restored, lambda: cork)
     emissions = Emissions(following.followers, settings.max_message)
     emitters = Emitters(settings.redis_url, keys, emissions.hear)
-    jobs = Jobs(heads, events)
+    authorizer = open_authorizer(settings)
+    jobs = Jobs(heads, events, authorizer)
     authenticator = Authenticator(settings)
     slots = Slots(redis, keys, settings.max_connections_per_job)
     channels = Channels(jobs, following, slots)
@@ -227,6 +229,7 @@ async def node(
     await nodes.leave()
     await live.close()
     await emitters.close()
+    await authorizer.close()
     await redis.aclose()
     await close_mongo(mongo)
 

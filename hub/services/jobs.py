@@ -10,6 +10,7 @@ from hub.domain.events import Event, Position
 from hub.domain.jobs import Job
 from hub.domain.principal import Principal
 from hub.domain.snapshot import poll_interval, snapshot
+from hub.services.authorize import Authorizer, Claims
 from hub.services.patience import patiently
 from hub.stores.events import Events
 from hub.stores.heads import Head, Heads
@@ -51,11 +52,12 @@ class Poll:
 
 class Jobs:
     """What gateways ask about jobs. Everything raises ``HubError``: JOB_NOT_FOUND,
-    INSUFFICIENT_PERMISSIONS, or UNAVAILABLE when MongoDB is out of reach."""
+    INSUFFICIENT_PERMISSIONS, or UNAVAILABLE when MongoDB or who authorizes is out of reach."""
 
-    def __init__(self, heads: Heads, events: Events) -> None:
+    def __init__(self, heads: Heads, events: Events, authorizer: Authorizer | None = None) -> None:
         self._heads = heads
         self._events = events
+        self._authorizer = authorizer or Claims()
 
     async def authorize(self, who: Principal, job_id: str, kind: str | None = None) -> Head:
         """The head of a job that ``who`` may read; ``kind``: what it has to be, None for any."""
@@ -71,7 +73,9 @@ class Jobs:
         names = [channels.job_channel(job_id) for job_id in job_ids]
         async with patiently():
             heads = await self._heads.get_all(names)
-        return [_permitted(who, heads.get(name), kind) for name in names]
+        projects = {head.job.project_id for head in heads.values() if head.job is not None}
+        readable = await self._authorizer.readable(who, projects)
+        return [_permitted(readable, heads.get(name), kind) for name in names]
 
     async def poll(self, who: Principal, job_id: str, kind: str | None) -> Poll:
         """The job as it is now, at the cost of one indexed read."""
@@ -101,9 +105,9 @@ class Jobs:
         return History(page, page[-1].offset if len(found) > limit else None)
 
 
-def _permitted(who: Principal, head: Head | None, kind: str | None) -> Head:
+def _permitted(readable: Collection[str], head: Head | None, kind: str | None) -> Head:
     if head is None or head.job is None or kind not in (None, head.job.kind):
         raise codes.HubError(codes.JOB_NOT_FOUND)
-    if not who.may_read_project(head.job.project_id):
+    if head.job.project_id not in readable:
         raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS)
     return head

@@ -92,6 +92,9 @@ def test_every_problem_is_named_in_one_error() -> None:
                 "HUB_RATE_COMMANDS": "20 per second",
                 "HUB_IDLE_TIMEOUT": "-1",
                 "HUB_OUTBOX_BYTES": "lots",
+                "HUB_AUTHORIZE_TIMEOUT": "11",
+                "HUB_AUTHORIZE_TTL": "-1",
+                "HUB_AUTHORIZE_URL": "ftp://backend.example/may",
                 "HUB_CORS_ORIGINS": "example.com",
                 "HUB_LOG_FORMAT": "xml",
                 "HUB_PARTITIONS": "101",
@@ -101,6 +104,9 @@ def test_every_problem_is_named_in_one_error() -> None:
         )
     lines = str(raised.value).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
+        "HUB_AUTHORIZE_TIMEOUT",
+        "HUB_AUTHORIZE_TTL",
+        "HUB_AUTHORIZE_URL",
         "HUB_COMPRESSION",
         "HUB_CORS_ORIGINS",
         "HUB_IDLE_TIMEOUT",
@@ -225,3 +231,11 @@ def test_a_password_is_masked_even_where_it_should_have_been_escaped(password: s
     shown = mask_url(f"mongodb://u:{password}@host/db")
     assert password not in shown
     assert shown == "mongodb://u:***@host/db"
+
+
+def test_the_password_of_the_authorizing_backend_is_masked() -> None:
+    url = "https://hub:hush@backend.example/may"
+    settings = load_settings({**GOOD, "HUB_AUTHORIZE_URL": url})
+    assert settings.authorize_url == url
+    assert (settings.authorize_timeout, settings.authorize_ttl) == (1.5, 10)
+    assert "hush" not in repr(settings)
