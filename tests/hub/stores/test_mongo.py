@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from config.settings import Settings
-from tests.support.stores import opened
+from hub.stores.mongo import close_mongo, open_mongo
 
 
 async def test_large_integers_come_back_as_integers(settings: Settings) -> None:
-    async with opened(settings) as stores:
+    assert settings.mongo_url is not None
+    client = open_mongo(settings.mongo_url)
+    try:
+        collection = client[settings.mongo_db]["notifications"]
         kept = {"large": 1 << 40, "small": 7, "deep": [{"n": -(1 << 62)}]}
-        await stores.db["notifications"].insert_one({"_id": "x", "data": kept})
-        found = await stores.db["notifications"].find_one({"_id": "x"})
+        await collection.insert_one({"_id": "x", "data": kept})
+        found = await collection.find_one({"_id": "x"})
+    finally:
+        await close_mongo(client)
     assert found is not None
     assert found["data"] == kept
     assert type(found["data"]["large"]) is int
