@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
+from datetime import datetime
 from typing import Any, Final
 
 import uvloop
@@ -28,6 +29,7 @@ from hub.broker.sessions import Sessions
 from hub.broker.slots import Slots
 from hub.broker.tickets import TicketStore
 from hub.delivery.cork import Cork
+from hub.domain import times
 from hub.gateways.doors import Doors
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.inbox import InboxResources
@@ -143,17 +145,21 @@ def relax_garbage_collection() -> None:
 
 @asynccontextmanager
 async def node(
-    settings: Settings, handover: Handover | None = None, address: str = ""
+    settings: Settings,
+    handover: Handover | None = None,
+    address: str = "",
+    *,
+    clock: Callable[[], datetime] = times.now,
 ) -> AsyncIterator[web.Application]:
     """The node's application, with everything that it needs running. ``address``: where it is
-    served, for the list of nodes."""
+    served, for the list of nodes. ``clock``: by which jobs are not kept any more."""
     if settings.redis_url is None or settings.mongo_url is None:
         raise ValueError("a node needs redis_url and mongo_url")
     keys = Keys(settings.partitions)
     redis = open_redis(settings.redis_url)
     mongo = open_mongo(settings.mongo_url)
     db = mongo[settings.mongo_db]
-    events, heads = Events(db), Heads(db)
+    events, heads = Events(db), Heads(db, clock)
     following = Following(heads, CatchUp(events, HotLog(redis, keys)))
     sessions = Sessions(redis, keys, settings.recovery_seconds)
     cork = Cork()

@@ -9,12 +9,13 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from hub.domain import codes, times
+from hub.domain.events import Position
 from hub.domain.publications import JOB_EVENT_DATA
 from hub.gateways.doors import Doors
 from hub.gateways.http.problems import Handler
 from hub.gateways.http.request import answer, principal, query
 from hub.services.authenticate import Authenticator
-from hub.services.jobs import Jobs
+from hub.services.jobs import NO_CURSOR, Jobs
 
 KINDS: Final[dict[str, str | None]] = {
     "generation-jobs": "GENERATION_JOB",
@@ -88,7 +89,7 @@ class JobResources:
                 who,
                 request.match_info["jobId"],
                 kind,
-                after=_after(wanted.cursor),
+                after=None if wanted.cursor is None else _place(wanted.cursor),
                 since=since,
                 types=wanted.type,
                 limit=wanted.limit,
@@ -97,8 +98,8 @@ class JobResources:
                 {
                     "jobId": request.match_info["jobId"],
                     "events": [msgspec.Raw(event.encode()) for event in page.events],
-                    "hasMore": page.next_after is not None,
-                    "nextCursor": None if page.next_after is None else _cursor(page.next_after),
+                    "hasMore": page.end is not None,
+                    "nextCursor": None if page.end is None else _cursor(page.end),
                 }
             )
 
@@ -111,18 +112,17 @@ def has_current(header: str, mark: str) -> bool:
     return "*" in tags or f'"{mark}"' in tags
 
 
-def _cursor(after: int) -> str:
-    return base64.urlsafe_b64encode(b"o%d" % after).decode().rstrip("=")
+def _cursor(end: Position) -> str:
+    return base64.urlsafe_b64encode(f"{end.epoch}:{end.offset}".encode()).decode().rstrip("=")
 
 
-def _after(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
+def _place(cursor: str) -> Position:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        after = int(text.removeprefix("o"))
+        epoch, _, offset = text.partition(":")
+        place = Position(epoch, int(offset))
     except (binascii.Error, ValueError):
-        raise codes.invalid("cursor", "is no cursor that this resource gave") from None
-    if _cursor(after) != cursor or not 0 <= after < 1 << 53:
-        raise codes.invalid("cursor", "is no cursor that this resource gave")
-    return after
+        raise codes.invalid("cursor", NO_CURSOR) from None
+    if _cursor(place) != cursor or not 0 <= place.offset < 1 << 53:
+        raise codes.invalid("cursor", NO_CURSOR)
+    return place

@@ -231,7 +231,8 @@ async def test_round_trips_do_not_depend_on_the_size_of_a_batch(
         await stores.ingest().process(reader, entries, redelivered=False)
         read, write, inbox = ["find"], ["insert"], ["find", "update", "update"]
         count = ["find", "aggregate", "find"]
-        assert trips.names == [*read, *inbox, *count, *write, "update"]
+        advance, expire = ["update"], ["update"]
+        assert trips.names == [*read, *inbox, *count, *write, *advance, *expire]
 
 
 async def test_what_can_never_be_processed_is_buried_with_its_reason(stores: Opened) -> None:
