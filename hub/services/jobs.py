@@ -12,7 +12,9 @@ from hub.domain.principal import Principal
 from hub.domain.snapshot import poll_interval, snapshot
 from hub.services.patience import patiently
 from hub.stores.events import Events
-from hub.stores.heads import Head, Heads
+from hub.stores.heads import Head, Heads, JobKey, key_of
+
+__all__ = ["NO_CURSOR", "History", "JobKey", "Jobs", "Poll"]
 
 NO_CURSOR: Final = "is no cursor that this resource gave"
 
@@ -92,6 +94,28 @@ class Jobs:
         if head.job is None:
             raise codes.HubError(codes.JOB_NOT_FOUND)
         return Poll(head.job, head.position, times.now())
+
+    async def page(
+        self,
+        who: Principal,
+        *,
+        project: str | None,
+        status: str | None,
+        limit: int,
+        before: JobKey | None,
+    ) -> tuple[list[Head], JobKey | None]:
+        """A page of at most ``limit`` jobs that ``who`` may read, those started last first, and
+        what the next page stands behind, None at the end. What is started meanwhile moves nothing.
+        Raises INSUFFICIENT_PERMISSIONS for a ``project`` that ``who`` may not read."""
+        if project is not None and not who.may_read_project(project):
+            raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS)
+        projects = who.projects if project is None else [project]
+        if projects is not None and not projects:
+            return [], None
+        async with patiently():
+            found = await self._heads.jobs(projects, status, before=before, limit=limit + 1)
+        page = found[:limit]
+        return page, key_of(page[-1]) if len(found) > limit else None
 
     async def history(
         self,

@@ -10,12 +10,13 @@ repeat of the job's start is known by it.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection as Several
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from pymongo import UpdateOne
+from pymongo import DESCENDING, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from hub.domain import times
@@ -30,6 +31,10 @@ REMEMBERED: Final = timedelta(days=1)
 
 _DUPLICATE_KEY: Final = 11000
 _READ_AT_ONCE: Final = 64  # callers share a read up to here: of jobs, that is 130 KB
+
+
+JobKey = tuple[datetime, str]
+"""Where a job stands in a list: when it was started, and its channel."""
 
 
 class Head(Struct, frozen=True):
@@ -50,6 +55,13 @@ class Head(Struct, frozen=True):
     def position(self) -> Position:
         """Where the log ends."""
         return Position(self.epoch, self.offset)
+
+
+def key_of(head: Head) -> JobKey:
+    """Where a job stands in a list."""
+    if head.job is None:
+        raise ValueError(head.channel)
+    return head.job.started_at, head.channel
 
 
 class Heads:
@@ -79,6 +91,35 @@ class Heads:
         heads = [_head(found[channel]) for channel in channels if channel in found]
         now = self._clock()
         return {head.channel: head for head in heads if head.kept_at(now)}
+
+    async def jobs(
+        self,
+        projects: Several[str] | None,
+        status: str | None,
+        *,
+        before: JobKey | None,
+        limit: int,
+    ) -> list[Head]:
+        """Up to ``limit`` heads of kept jobs, those started last first, in one round trip: of these
+        ``projects`` (None: of any), with this ``status`` (None: any), behind ``before``."""
+        query: dict[str, Any] = {
+            "job": {"$exists": True},
+            "keptUntil": {"$not": {"$lte": self._clock()}},
+        }
+        if projects is not None:
+            query["job.project_id"] = {"$in": sorted(projects)}
+        if status is not None:
+            query["job.status"] = status
+        if before is not None:
+            at, channel = before
+            query["job.started_at"] = {"$lte": at}
+            query["$or"] = [
+                {"job.started_at": {"$lt": at}},
+                {"job.started_at": at, "_id": {"$lt": channel}},
+            ]
+        order = [("job.started_at", DESCENDING), ("_id", DESCENDING)]
+        found = self._channels.find(query, batch_size=limit + 1).sort(order).limit(limit)
+        return [_head(document) for document in await found.to_list()]
 
     async def advance(self, heads: Sequence[Head]) -> None:
         """Stores heads, in one round trip; one that is further already stays as it is. That of a

@@ -8,14 +8,15 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from hub.domain import codes, times
+from hub.domain import channels, codes, times
 from hub.domain.events import Position
-from hub.domain.publications import JOB_EVENT_DATA
+from hub.domain.publications import JOB_EVENT_DATA, UpperSnake, UserId
+from hub.domain.snapshot import summary
 from hub.gateways.doors import Doors
 from hub.gateways.http.problems import Handler
 from hub.gateways.http.request import answer, principal, query
 from hub.services.authenticate import Authenticator
-from hub.services.jobs import NO_CURSOR, Jobs
+from hub.services.jobs import NO_CURSOR, JobKey, Jobs
 
 KINDS: Final[dict[str, str | None]] = {
     "generation-jobs": "GENERATION_JOB",
@@ -38,6 +39,15 @@ class HistoryQuery(Struct, forbid_unknown_fields=True):
     cursor: str | None = None
 
 
+class JobsQuery(Struct, forbid_unknown_fields=True, rename="camel"):
+    """Parameters of the list."""
+
+    project_id: UserId | None = None
+    status: UpperSnake | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    cursor: str | None = None
+
+
 class JobResources:
     """The handlers, for any kind of job."""
 
@@ -47,12 +57,25 @@ class JobResources:
         self._doors = doors
 
     def routes(self) -> list[web.RouteDef]:
-        """One set of routes per kind."""
-        found = []
+        """One set of routes per kind, and the list of all."""
+        found = [web.get("/v1/jobs", self._list)]
         for name, kind in KINDS.items():
             found.append(web.get(f"/v1/{name}/{{jobId}}/progress", self._progress(kind)))
             found.append(web.get(f"/v1/{name}/{{jobId}}/events", self._events(kind)))
         return found
+
+    async def _list(self, request: web.Request) -> web.Response:
+        who = await principal(request, self._authenticator)
+        wanted = query(request, JobsQuery, repeatable=frozenset())
+        heads, end = await self._jobs.page(
+            who,
+            project=wanted.project_id,
+            status=wanted.status,
+            limit=wanted.limit,
+            before=None if wanted.cursor is None else _job_key(wanted.cursor),
+        )
+        items = [summary(head.job, head.position) for head in heads if head.job is not None]
+        return answer({"items": items, "nextCursor": None if end is None else _job_cursor(end)})
 
     def _progress(self, kind: str | None) -> Handler:
         async def progress(request: web.Request) -> web.StreamResponse:
@@ -113,16 +136,42 @@ def has_current(header: str, mark: str) -> bool:
 
 
 def _cursor(end: Position) -> str:
-    return base64.urlsafe_b64encode(f"{end.epoch}:{end.offset}".encode()).decode().rstrip("=")
+    return _opaque(f"{end.epoch}:{end.offset}")
 
 
 def _place(cursor: str) -> Position:
+    epoch, _, offset = _text(cursor).partition(":")
+    if (
+        not (offset.isdigit() and len(offset) < 17)
+        or _cursor(Position(epoch, int(offset))) != cursor
+    ):
+        raise codes.invalid("cursor", NO_CURSOR)
+    return Position(epoch, int(offset))
+
+
+def _job_cursor(key: JobKey) -> str:
+    at, channel = key
+    return _opaque(f"{times.to_ms(at)}:{channel}")
+
+
+def _job_key(cursor: str) -> JobKey:
+    ms, _, channel = _text(cursor).partition(":")
+    if not (ms.isdigit() and len(ms) < 15):
+        raise codes.invalid("cursor", NO_CURSOR)
+    key = times.from_ms(int(ms)), channel
+    named = channels.parse_channel(channel)
+    if named is None or named.kind is not channels.Kind.JOB or _job_cursor(key) != cursor:
+        raise codes.invalid("cursor", NO_CURSOR)
+    return key
+
+
+def _opaque(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _text(cursor: str) -> str:
+    """What a cursor was made of. Raises INVALID_REQUEST where that is no text."""
     try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        epoch, _, offset = text.partition(":")
-        place = Position(epoch, int(offset))
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
         raise codes.invalid("cursor", NO_CURSOR) from None
-    if _cursor(place) != cursor or not 0 <= place.offset < 1 << 53:
-        raise codes.invalid("cursor", NO_CURSOR)
-    return place
