@@ -54,6 +54,7 @@ from hub.services.inbox.inbox import Inbox
 from hub.services.inbox.unread import InboxStores
 from hub.services.jobs import Jobs
 from hub.services.publish import Publishing
+from hub.services.rechecks import Rechecks
 from hub.services.recovery import Recovery
 from hub.services.tickets import Tickets
 from hub.stores.announcements import Announcements
@@ -175,6 +176,7 @@ async def node(
     authenticator = Authenticator(settings)
     slots = Slots(redis, keys, settings.max_connections_per_job)
     channels = Channels(jobs, following, slots)
+    rechecks = Rechecks(jobs, channels, following)
     sio = socket_server(settings, cork)
     recovery = Recovery(sessions, channels)
     journal = Journal(redis, keys)
@@ -211,8 +213,10 @@ async def node(
     app.on_shutdown.append(lambda _: sio.eio.stop())  # else aiohttp waits for them, in vain
 
     async with asyncio.TaskGroup() as tasks:
+        works: tuple[Coroutine[Any, Any, None], ...]
         works = (following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run())
-        running = [tasks.create_task(work) for work in (*works, nodes.run(), slots.run())]
+        works += (nodes.run(), slots.run(), rechecks.run())
+        running = [tasks.create_task(work) for work in works]
         await live.wait_connected(_PATIENCE)
         try:
             yield app

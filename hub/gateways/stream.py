@@ -143,6 +143,11 @@ class JobStream(ABC):
         del channel
         self.close(codes.TOO_MANY_CONNECTIONS, 10)
 
+    def revoked(self, channel: str, code: codes.Code) -> None:
+        """The client may not follow the job any more."""
+        del channel
+        self.close(code)
+
     # -- a slow client ----------------------------------------------------------------------------
 
     def send_reset(self, notice: Reset) -> None:

@@ -3,7 +3,7 @@ goes by the real time, never runs meanwhile: whatever is refused here is still s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from config.settings import Settings
 from hub import tokens
 from hub.app import node
 from hub.domain import times
+from hub.services import rechecks
 from tests.support.doors import Refused, address, bearer, raw, source
 from tests.support.play import EVENTS, steps
 from tests.support.sioline import line
@@ -38,7 +39,7 @@ class Clock:
 
 
 @asynccontextmanager
-async def served(settings: Settings, clock: Clock) -> AsyncIterator[str]:
+async def served(settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[str]:
     """A node of this process; its address."""
     async with node(settings, clock=clock) as app:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
@@ -149,3 +150,64 @@ async def test_every_door_has_the_job_until_its_retention_ends_and_none_afterwar
     async with opened(settings) as stores:  # and all of it was there
         assert await stores.db["events"].count_documents({"channel": CHANNEL}) == EVENTS
         assert await stores.redis.exists(stores.keys.log(CHANNEL))
+
+
+async def test_a_permission_that_is_lost_ends_every_stream(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is moved to a project that its followers may not read."""
+    monkeypatch.setattr(rechecks, "PERIOD", 0.05)
+    mine = token(settings)
+    async with (
+        opened(settings) as stores,
+        served(settings, times.now) as url,
+        ClientSession() as http,
+        Publisher(settings.redis_url or "") as hub,
+    ):
+        await hub.job(JOB, project_id="p1", owner_id="u1").start()
+        await stores.drain(stores.ingest())
+        async with (
+            raw(http, address(url, JOB), mine) as socket,
+            source(http, address(url, JOB), mine) as stream,
+            line(url, mine) as client,
+        ):
+            assert (await client.command("subscribe", {"channel": CHANNEL}))["ok"]
+            await stores.db["channels"].update_one(
+                {"_id": CHANNEL}, {"$set": {"job.project_id": "p2"}}
+            )
+            assert await socket.to_the_end() == 4503
+            assert await stream.to_the_end() == ["closing"]
+            assert stream.events[0].data["code"] == "INSUFFICIENT_PERMISSIONS"
+            await client.until(lambda: client.named("closing"))
+            (closing,) = client.named("closing")
+        assert (closing["code"], closing["reconnect"]) == ("INSUFFICIENT_PERMISSIONS", False)
+
+
+async def test_who_followed_a_job_does_not_hear_the_next_one_of_its_id(settings: Settings) -> None:
+    """It is another job, perhaps of another project, and has slots of its own."""
+    mine, short = token(settings), timedelta(milliseconds=1)
+    async with (
+        opened(settings) as stores,
+        served(settings, times.now) as url,
+        Publisher(settings.redis_url or "") as hub,
+        line(url, mine) as client,
+    ):
+        job = hub.job(JOB, project_id="p1", owner_id="u1")
+        await job.start()
+        await job.status("GENERATING")
+        await stores.drain(stores.ingest())
+        assert (await client.command("subscribe", {"channel": CHANNEL}))["ok"]
+        await job.complete(passed=1, failed=0)
+        await stores.drain(stores.ingest(job_retention=short))
+        await client.until(lambda: client.offsets(CHANNEL) == [2])
+        anew = hub.job(JOB, project_id="p2", owner_id="u2")
+        await anew.start()
+        await anew.status("PLANNING")
+        await stores.drain(stores.ingest(job_retention=short))
+        await client.until(lambda: client.closed)
+        assert client.offsets(CHANNEL) == [2]
+        assert client.named("reset") == []
+        assert client.named("closing")[0]["reconnect"]
+        async with line(url, mine, back=client, channels={CHANNEL: {"offset": 0}}) as back:
+            assert not back.hello["recovered"]
+            assert CHANNEL not in [each["channel"] for each in back.hello["channels"]]

@@ -13,6 +13,7 @@ from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.inbox import Unread
 from hub.domain.principal import Principal
+from hub.domain.recovery import UNBEGUN
 from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
 from hub.gateways.sio.server import Client
@@ -113,8 +114,17 @@ class Connection:
         if self._held is not None:
             self._hold([notice])
             return
+        if self._is_another_job(notice):
+            self.evicted(notice.channel)
+            return
         self.lags_no_more(notice.channel)
         self._socket.push(_Stamped(self, notice.socketio, notice))
+
+    def _is_another_job(self, notice: Reset) -> bool:
+        """Whether a job that was not kept any more has been started anew. Following it was not
+        asked for, nor allowed: the client connects again, and is counted if it subscribes."""
+        epoch = self._roster.epoch(notice.channel)
+        return gives_way(notice.channel) and epoch not in (None, UNBEGUN, notice.epoch)
 
     def send_reset(self, notice: Reset) -> None:
         """Sends the reset of a channel that lagged, unless the client lacks nothing of it: what was
@@ -132,6 +142,14 @@ class Connection:
         """Another one has its slot of a job: it connects again, and is told then."""
         del channel
         self._socket.host.spawn(self.close(codes.TOO_MANY_CONNECTIONS))
+
+    def revoked(self, channel: str, code: codes.Code) -> None:
+        """It does not follow a job any more. Of one that is not kept any more nothing would have
+        come; a permission that was lost ends the connection, which is told so."""
+        if code is codes.JOB_NOT_FOUND:
+            self.forget(channel)
+        else:
+            self._socket.host.spawn(self.close(code))
 
     def _prepare(self, channel: str, epoch: str) -> None:
         """What stands around the channel's own offset at the end of its events: it stays the same
