@@ -138,6 +138,10 @@ class JobStream(ABC):
             self._lagging.forget(notice.channel)
         self.send_reset(notice)
 
+    def shows_life(self) -> bool:
+        """Its own heartbeat, or the system's, finds out in time when it does not."""
+        return True
+
     def evicted(self, channel: str) -> None:
         """Another one has the slot."""
         del channel

@@ -108,6 +108,10 @@ class Channels:
         self._following.leave(follower, channel)
         self._slots.free(follower, channel)
 
+    def needs_no_slot(self, follower: Follower, channel: str) -> None:
+        """Frees the slot of a follower of a job that has ended, which goes on following."""
+        self._slots.free(follower, channel)
+
     async def summary(self, channel: str) -> Reset:
         """As ``Following.summary``, for a channel that the caller has subscribed to."""
         return await self._following.summary(channel)

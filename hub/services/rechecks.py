@@ -13,6 +13,7 @@ from hub.domain.principal import Principal
 from hub.services.channels import Channels, Follower
 from hub.services.following import Following
 from hub.services.jobs import Jobs
+from hub.stores.heads import Head
 
 PERIOD: Final = 10.0
 """Seconds between two looks at everybody."""
@@ -79,7 +80,12 @@ class Rechecks:
                 self._trouble.failed(error)
                 return
         self._trouble.worked()
-        if isinstance(verdict, codes.HubError) and self._still_follows(connection, name):
+        if not self._still_follows(connection, name):
+            return
+        if isinstance(verdict, Head):
+            if verdict.job is not None and verdict.job.ended:
+                self._channels.needs_no_slot(connection, name)
+        else:
             _log.info("rechecks.revoked", channel=name, code=verdict.code.name)
             self._channels.unsubscribe(connection, name)
             connection.revoked(name, verdict.code)

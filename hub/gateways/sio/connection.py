@@ -1,5 +1,6 @@
 """One client of the namespace ``/``: a subscriber that writes Socket.IO packets."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
@@ -20,6 +21,8 @@ from hub.gateways.sio.server import Client
 from hub.services.recovery import Arrival, Session
 
 _HELD_AT_MOST: Final = 8 * 1024 * 1024  # bytes
+_PROBED_AFTER: Final = 2.0
+_ANSWERED_WITHIN: Final = 5.0  # seconds
 _END: Final = b'"]'
 
 
@@ -31,8 +34,8 @@ class Connection:
 
     __slots__ = (
         "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
-        "_limit", "_live", "_offset", "_roster", "_socket", "_summary", "arrival", "client",
-        "principal", "promised", "session", "unread",
+        "_limit", "_live", "_offset", "_probed", "_roster", "_socket", "_summary", "arrival",
+        "client", "principal", "promised", "session", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +57,7 @@ class Connection:
         self._live = False  # nothing is held, and no channel lags
         self._limit = client.socket.outbox.limit
         self._channel: str | None = None  # whose recovery string is prepared
+        self._probed = 0.0  # when it was pinged, to know whether it is there
         self._offset = 0  # of that channel; ``_channels`` learns of it later
         self._around(b"", _END)
         client.socket.pressure = self
@@ -137,6 +141,18 @@ class Connection:
     def slot(self) -> str:
         """A client that recovers takes the slots over that its lost connection had."""
         return self.session.pid
+
+    def shows_life(self) -> bool:
+        """Whether the client answers. The heartbeat is too slow to free a slot within 15 s, so who
+        holds one is pinged more often; a stock client answers each ping."""
+        now = asyncio.get_running_loop().time()
+        heard = now - self._socket.host.heartbeats.silent_for(self._socket)
+        if now - heard < _PROBED_AFTER:
+            return True
+        if self._probed <= heard:
+            self._probed = now
+            self._socket.ping()
+        return now - self._probed < _ANSWERED_WITHIN
 
     def evicted(self, channel: str) -> None:
         """Another one has its slot of a job: it connects again, and is told then."""

@@ -104,6 +104,7 @@ async def test_a_job_that_is_not_kept_any_more_is_not_followed(house: House) -> 
     house.now += timedelta(hours=1) - timedelta(milliseconds=1)
     await house.rechecks.everybody()
     assert one.taken == []
+    assert len(house.slots) == 1  # that of the job which has ended is another one's
     house.now += timedelta(milliseconds=1)
     await house.rechecks.everybody()
     assert one.taken == [("job:j1", "JOB_NOT_FOUND")]

@@ -8,6 +8,7 @@ from hub.domain import ids
 from hub.domain.publications import (
     MAX_BYTES,
     JobCompleted,
+    JobEventData,
     JobFailed,
     Notification,
     StatusChanged,
@@ -81,7 +82,11 @@ def test_a_failure_comes_with_its_details_and_a_link() -> None:
     ledger = Ledger()
     name = "nightly|7@x"
     start = job_started(0, name, important=True)
-    steps = (StatusChanged("GENERATING"), scenario("s7"), JobFailed("LATE", "too late"))
+    steps: list[JobEventData] = [
+        StatusChanged("GENERATING"),
+        scenario("s7"),
+        JobFailed("LATE", "too late"),
+    ]
     given = [job_event(number, step, name) for number, step in enumerate(steps, start=1)]
     (told,) = ledger.process(entries(start, *given)).forward
     assert isinstance(told, Notification)
