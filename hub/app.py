@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
+from datetime import datetime
 from typing import Any, Final
 
 import uvloop
@@ -29,6 +30,7 @@ from hub.broker.sessions import Sessions
 from hub.broker.slots import Slots
 from hub.broker.tickets import TicketStore
 from hub.delivery.cork import Cork
+from hub.domain import times
 from hub.gateways.doors import Doors
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.inbox import InboxResources
@@ -56,6 +58,7 @@ from hub.services.inbox.inbox import Inbox
 from hub.services.inbox.unread import InboxStores
 from hub.services.jobs import Jobs
 from hub.services.publish import Publishing
+from hub.services.rechecks import Rechecks
 from hub.services.recovery import Recovery
 from hub.services.tickets import Tickets
 from hub.stores.announcements import Announcements
@@ -148,17 +151,21 @@ def relax_garbage_collection() -> None:
 
 @asynccontextmanager
 async def node(
-    settings: Settings, handover: Handover | None = None, address: str = ""
+    settings: Settings,
+    handover: Handover | None = None,
+    address: str = "",
+    *,
+    clock: Callable[[], datetime] = times.now,
 ) -> AsyncIterator[web.Application]:
     """The node's application, with everything that it needs running. ``address``: where it is
-    served, for the list of nodes."""
+    served, for the list of nodes. ``clock``: by which jobs are not kept any more."""
     if settings.redis_url is None or settings.mongo_url is None:
         raise ValueError("a node needs redis_url and mongo_url")
     keys = Keys(settings.partitions)
     redis = open_redis(settings.redis_url)
     mongo = open_mongo(settings.mongo_url)
     db = mongo[settings.mongo_db]
-    events, heads = Events(db), Heads(db)
+    events, heads = Events(db), Heads(db, clock)
     following = Following(heads, CatchUp(events, HotLog(redis, keys)))
     sessions = Sessions(redis, keys, settings.recovery_seconds)
     cork = Cork()
@@ -175,6 +182,7 @@ async def node(
     authenticator = Authenticator(settings)
     slots = Slots(redis, keys, settings.max_connections_per_job)
     channels = Channels(jobs, following, slots)
+    rechecks = Rechecks(jobs, channels, following)
     sio = socket_server(settings, cork)
     recovery = Recovery(sessions, channels)
     journal = Journal(redis, keys)
@@ -216,8 +224,10 @@ async def node(
     app.on_shutdown.append(lambda _: sio.eio.stop())  # else aiohttp waits for them, in vain
 
     async with asyncio.TaskGroup() as tasks:
+        works: tuple[Coroutine[Any, Any, None], ...]
         works = (following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run())
-        running = [tasks.create_task(work) for work in (*works, nodes.run(), slots.run())]
+        works += (nodes.run(), slots.run(), rechecks.run())
+        running = [tasks.create_task(work) for work in works]
         await live.wait_connected(_PATIENCE)
         try:
             yield app

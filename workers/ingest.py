@@ -55,6 +55,7 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
         keys.partitions,
         on_step,
         timedelta(seconds=settings.notification_retention),
+        timedelta(seconds=settings.job_retention),
     )
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid7()[-6:]}"
     worker = IngestWorker(name, redis, reading, keys, ingest, on_ready=lambda: _ready(name))

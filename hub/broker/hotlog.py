@@ -4,7 +4,8 @@ It is a cache of the end of the channel's log in MongoDB: without holes, of one 
 vanish at any time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from hub.broker.cluster import ClusterRedis
 from hub.broker.connect import command
 from hub.broker.keys import Keys
 from hub.broker.scripts import Call, Script
+from hub.domain import times
 from hub.domain.events import Encoded, Position
 
 KEPT: Final = 1000
@@ -23,6 +25,7 @@ TTL: Final = 3600
 """Seconds after its last event that a hot log lives."""
 
 _PUBLISH: Final = Script("publish")
+_FOR_GOOD: Final[Mapping[str, datetime]] = {}
 
 
 class Batch(Struct, frozen=True):
@@ -46,16 +49,23 @@ class HotLog:
         self._redis = redis
         self._keys = keys
 
-    async def publish(self, batches: Sequence[Batch]) -> None:
+    async def publish(
+        self, batches: Sequence[Batch], *, kept_until: Mapping[str, datetime] = _FOR_GOOD
+    ) -> None:
         """Appends and makes live, all channels in one round trip (to each server); what the hot
-        log has already is skipped, so a repeat is harmless. Raises ``redis.RedisError``."""
-        if batches:
-            await _PUBLISH.run_many(self._redis, [self._call(batch) for batch in batches])
+        log has already is skipped, so a repeat is harmless. Raises ``redis.RedisError``.
 
-    def _call(self, batch: Batch) -> Call:
+        ``kept_until``: when a channel's hot log has to be gone, if it has to.
+        """
+        if batches:
+            calls = [self._call(batch, kept_until.get(batch.channel)) for batch in batches]
+            await _PUBLISH.run_many(self._redis, calls)
+
+    def _call(self, batch: Batch, kept_until: datetime | None) -> Call:
         keys = [self._keys.log(batch.channel), self._keys.live(batch.channel)]
         told = "cluster" if isinstance(self._redis, ClusterRedis) else "server"
-        return Call(keys, [batch.epoch, batch.first, KEPT, TTL, told, *batch.envelopes])
+        gone = 0 if kept_until is None else times.to_ms(kept_until)
+        return Call(keys, [batch.epoch, batch.first, KEPT, TTL, gone, told, *batch.envelopes])
 
     async def after(self, channel: str, position: Position, limit: int) -> list[Encoded] | None:
         """Up to ``limit`` events that follow ``position``; None when the hot log does not reach

@@ -39,6 +39,11 @@ class Holder(Protocol):
         """The name of its slots, which never changes. Of two holders with one name the later has
         the slot: so a client that comes back does not compete with its own broken connection."""
 
+    def shows_life(self) -> bool:
+        """Whether its client is there, as far as is known; asked every ``RENEWAL`` seconds. The
+        slots of one that is not are free, and taken again once it is, if they still are. Must
+        neither block nor raise."""
+
     def evicted(self, channel: str) -> None:
         """Its slot of ``channel`` is another's: it was taken over, or not renewed in time. It has
         to stop following. Must neither block nor raise."""
@@ -47,13 +52,14 @@ class Holder(Protocol):
 class Slot:
     """One holder's place among the followers of a job. ``owner`` differs for each."""
 
-    __slots__ = ("channel", "holder", "owner", "taken")
+    __slots__ = ("channel", "holder", "owner", "paused", "taken")
 
     def __init__(self, channel: str, holder: Holder, owner: str) -> None:
         self.channel = channel
         self.holder = holder
         self.owner = owner
         self.taken = False  # Redis said so
+        self.paused = False  # free, as its client shows no life
 
 
 class _Operation(NamedTuple):
@@ -121,10 +127,20 @@ class Slots:
             self._free(slot)
 
     async def renew(self) -> None:
-        """Renews every slot, in one round trip (to each server). Raises ``RedisError``."""
-        slots = [slot for held in self._held.values() for slot in held.values() if slot.taken]
-        answers = await self._carry_out([_Operation("keep", slot) for slot in slots])
-        for slot, answer in answers.items():
+        """Renews every slot whose client shows life, and frees the others, in one round trip (to
+        each server). Raises ``RedisError``."""
+        operations = []
+        for holder, held in self._held.items():
+            alive = holder.shows_life()
+            taken = [slot for slot in held.values() if slot.taken]
+            operations += [
+                _Operation("keep" if alive else "free", slot)
+                for slot in taken
+                if alive or not slot.paused
+            ]
+        answers = await self._carry_out(operations)
+        for kind, slot in operations:
+            answer, slot.paused = answers[slot], kind == "free"
             if answer != 1 and self._is_held(slot):
                 _log.info("slots.lost", channel=slot.channel, taken_over=answer == -1)
                 self._forget(slot)

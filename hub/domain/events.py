@@ -35,6 +35,11 @@ class Event:
     job_id: str | None = None
     progress: dict[str, Any] | None = None
 
+    @property
+    def position(self) -> Position:
+        """Its place in the log."""
+        return Position(self.epoch, self.offset)
+
     def encode(self) -> bytes:
         """The envelope as JSON: the same bytes for every client on every transport."""
         return msgspec.json.encode(

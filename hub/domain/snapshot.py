@@ -49,6 +49,25 @@ def snapshot(job: Job, position: Position, now: datetime) -> dict[str, Any]:
     return answer
 
 
+def summary(job: Job, position: Position) -> dict[str, Any]:
+    """The job at ``position`` as one of a list."""
+    answer = {
+        "jobId": job.id,
+        "jobKind": job.kind,
+        "projectId": job.project_id,
+        "ownerId": job.owner_id,
+        "status": job.status,
+        "progress": job.progress(),
+        "startedAt": times.wire(job.started_at),
+        "updatedAt": times.wire(job.updated_at),
+        "epoch": position.epoch,
+        "offset": position.offset,
+    }
+    if job.ended_at is not None:
+        answer["endedAt"] = times.wire(job.ended_at)
+    return answer
+
+
 def time_remaining(job: Job, now: datetime) -> timedelta | None:
     """How long the job will still take, None while unknown.
 

@@ -43,6 +43,15 @@ class Heartbeats:
             self._timer.cancel()
             self._timer = None
 
+    def silent_for(self, session: Beating) -> float:
+        """Seconds since ``start``; 0 for a session that is not waited for."""
+        now = asyncio.get_running_loop().time()
+        if (due := self._pings.get(session)) is not None:
+            return now - (due - self._interval)
+        if (due := self._pongs.get(session)) is not None:
+            return now - (due - self._timeout - self._interval)
+        return 0.0
+
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -138,10 +138,19 @@ class JobStream(ABC):
             self._lagging.forget(notice.channel)
         self.send_reset(notice)
 
+    def shows_life(self) -> bool:
+        """Its own heartbeat, or the system's, finds out in time when it does not."""
+        return True
+
     def evicted(self, channel: str) -> None:
         """Another one has the slot."""
         del channel
         self.close(codes.TOO_MANY_CONNECTIONS, 10)
+
+    def revoked(self, channel: str, code: codes.Code) -> None:
+        """The client may not follow the job any more."""
+        del channel
+        self.close(code)
 
     # -- a slow client ----------------------------------------------------------------------------
 

@@ -54,7 +54,8 @@ class Channels:
         name = str(channel)
         self._following.leave(follower, name)
         try:
-            if await self._crowded(follower, await self._permit(who, [channel], kind)):
+            heads = await self._permit(who, [channel], kind)
+            if await self._crowded(follower, _permitted(heads)):
                 raise codes.HubError(codes.TOO_MANY_CONNECTIONS, retry_after=_COME_BACK)
             await self._following.join(follower, [_wanted(channel, since)], hand_over)
         except BaseException:
@@ -67,13 +68,14 @@ class Channels:
         follower: Follower,
         wanted: Mapping[str, Position | None],
         *,
-        without_crowded: bool = False,
+        without_refused: bool = False,
     ) -> list[Joined]:
         """As ``subscribe``, for many channels at once and at the cost of one: all of them, or none
         when it raises. What was missed comes back in the order of ``wanted``; until the
         subscriber has passed that on it must hold back what is delivered to it.
 
-        ``without_crowded``: jobs that have all the followers they may have are left out.
+        ``without_refused``: jobs that have all the followers they may have, that are not there (any
+        more) or that ``who`` may not read are left out.
         """
         channels = {name: required_channel(name) for name in wanted}
         joined: dict[str, Joined] = {}
@@ -82,13 +84,17 @@ class Channels:
             joined[each.channel] = each
 
         try:
-            crowded = await self._crowded(follower, await self._permit(who, channels.values()))
-            if crowded and not without_crowded:
+            jobs = await self._permit(who, channels.values())
+            refused = {name for name, each in jobs.items() if isinstance(each, codes.HubError)}
+            if without_refused:
+                jobs = {name: each for name, each in jobs.items() if name not in refused}
+            crowded = await self._crowded(follower, _permitted(jobs))
+            if crowded and not without_refused:
                 raise codes.HubError(codes.TOO_MANY_CONNECTIONS, retry_after=_COME_BACK)
             joins = [
                 _wanted(channel, wanted[name])
                 for name, channel in channels.items()
-                if name not in crowded
+                if name not in crowded | refused
             ]
             await self._following.join(follower, joins, hand_over)
         except BaseException:
@@ -102,21 +108,29 @@ class Channels:
         self._following.leave(follower, channel)
         self._slots.free(follower, channel)
 
+    def needs_no_slot(self, follower: Follower, channel: str) -> None:
+        """Frees the slot of a follower of a job that has ended, which goes on following."""
+        self._slots.free(follower, channel)
+
     async def summary(self, channel: str) -> Reset:
         """As ``Following.summary``, for a channel that the caller has subscribed to."""
         return await self._following.summary(channel)
 
     async def _permit(
         self, who: Principal, channels: Iterable[Channel], kind: str | None = None
-    ) -> list[Head]:
-        """Raises unless ``who`` may read all of them; the heads of the jobs among them."""
+    ) -> dict[str, Head | codes.HubError]:
+        """The jobs among ``channels`` by name: the head, or why ``who`` may not follow it. Raises
+        for any other channel that is not theirs."""
         jobs = []
         for channel in channels:
             if channel.kind is Kind.JOB:
-                jobs.append(channel.subject)
+                jobs.append(channel)
             elif channel.kind is Kind.USER and channel.subject != who.user_id:
                 raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS)
-        return await self._jobs.authorize_all(who, jobs, kind) if jobs else []
+        if not jobs:
+            return {}
+        found = await self._jobs.verdicts(who, [job.subject for job in jobs], kind)
+        return {str(job): verdict for job, verdict in zip(jobs, found, strict=True)}
 
     async def _crowded(self, follower: Follower, jobs: Sequence[Head]) -> set[str]:
         """The jobs that have no slot for ``follower``; of the others it has one now."""
@@ -128,6 +142,16 @@ class Channels:
         except (RedisError, OSError, TimeoutError) as error:
             raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
         return set(running) - taken
+
+
+def _permitted(jobs: Mapping[str, Head | codes.HubError]) -> list[Head]:
+    """Their heads; raises the first refusal."""
+    found = []
+    for verdict in jobs.values():
+        if isinstance(verdict, codes.HubError):
+            raise verdict
+        found.append(verdict)
+    return found
 
 
 def _wanted(channel: Channel, since: Position | None) -> Wanted:

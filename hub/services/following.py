@@ -46,6 +46,10 @@ class Following:
         """Where a channel that is followed here stands; raises ``KeyError`` for another one."""
         return self._feeds[channel].position
 
+    def names(self, prefix: str) -> list[str]:
+        """The channels that are followed here and whose name begins so."""
+        return [name for name in self._feeds if name.startswith(prefix)]
+
     def followers(self, channel: str) -> list[Subscriber]:
         """Who is live on a channel here."""
         feed = self._feeds.get(channel)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from hub.domain import channels, codes, ids, times
 from hub.domain.events import Event, Position
@@ -13,16 +13,20 @@ from hub.domain.snapshot import poll_interval, snapshot
 from hub.services.authorize import Authorizer, Claims
 from hub.services.patience import patiently
 from hub.stores.events import Events
-from hub.stores.heads import Head, Heads
+from hub.stores.heads import Head, Heads, JobKey, key_of
+
+__all__ = ["NO_CURSOR", "History", "JobKey", "Jobs", "Poll"]
+
+NO_CURSOR: Final = "is no cursor that this resource gave"
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One page of a job's events, oldest first; ``next_after``: the offset that the next page
-    follows, None at the end."""
+    """One page of a job's events, oldest first; ``end``: what the next page follows, None when
+    there is none yet."""
 
     events: list[Event]
-    next_after: int | None
+    end: Position | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,17 @@ class Jobs:
         self, who: Principal, job_ids: Sequence[str], kind: str | None = None
     ) -> list[Head]:
         """As ``authorize``, for many jobs in one round trip."""
+        heads = []
+        for verdict in await self.verdicts(who, job_ids, kind):
+            if isinstance(verdict, codes.HubError):
+                raise verdict
+            heads.append(verdict)
+        return heads
+
+    async def verdicts(
+        self, who: Principal, job_ids: Sequence[str], kind: str | None = None
+    ) -> list[Head | codes.HubError]:
+        """As ``authorize_all``; where ``who`` may not read a job, the refusal stands for it."""
         if not all(ids.is_user_id(job_id) for job_id in job_ids):
             raise codes.invalid("jobId", "is no job id")
         names = [channels.job_channel(job_id) for job_id in job_ids]
@@ -75,7 +90,7 @@ class Jobs:
             heads = await self._heads.get_all(names)
         projects = {head.job.project_id for head in heads.values() if head.job is not None}
         readable = await self._authorizer.readable(who, projects)
-        return [_permitted(readable, heads.get(name), kind) for name in names]
+        return [_verdict(readable, heads.get(name), kind) for name in names]
 
     async def poll(self, who: Principal, job_id: str, kind: str | None) -> Poll:
         """The job as it is now, at the cost of one indexed read."""
@@ -84,30 +99,68 @@ class Jobs:
             raise codes.HubError(codes.JOB_NOT_FOUND)
         return Poll(head.job, head.position, times.now())
 
+    async def page(
+        self,
+        who: Principal,
+        *,
+        project: str | None,
+        status: str | None,
+        limit: int,
+        before: JobKey | None,
+    ) -> tuple[list[Head], JobKey | None]:
+        """A page of at most ``limit`` jobs that ``who`` may read, those started last first, and
+        what the next page stands behind, None at the end. What is started meanwhile moves nothing.
+        Raises INSUFFICIENT_PERMISSIONS for a ``project`` that ``who`` may not read. Without one it
+        holds those of the projects that the token names, as far as ``who`` may read them."""
+        if project is not None and not await self._authorizer.readable(who, [project]):
+            raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS)
+        projects = who.projects if project is None else [project]
+        if projects is not None and not projects:
+            return [], None
+        async with patiently():
+            found = await self._heads.jobs(projects, status, before=before, limit=limit + 1)
+        page = found[:limit]
+        end = key_of(page[-1]) if len(found) > limit else None
+        readable = await self._authorizer.readable(who, {_project(head) for head in page})
+        return [head for head in page if _project(head) in readable], end
+
     async def history(
         self,
         who: Principal,
         job_id: str,
         kind: str | None,
         *,
-        after: int,
+        after: Position | None,
         since: datetime | None,
         types: Collection[str],
         limit: int,
     ) -> History:
-        """A page of at most ``limit`` events after the offset ``after``."""
+        """A page of at most ``limit`` events after the one that was the ``end`` of another page. An
+        offset names a place that nothing moves, so what is written meanwhile is on later pages."""
         async with patiently():
             head = await self.authorize(who, job_id, kind)
+            if after is not None and after.epoch != head.epoch:
+                raise codes.invalid("cursor", NO_CURSOR)  # of a job that was started anew since
             found = await self._events.history(
-                head.channel, after=after, since=since, types=types, limit=limit + 1
+                head.channel,
+                after or Position(head.epoch, 0),
+                since=since,
+                types=types,
+                limit=limit + 1,
             )
         page = found[:limit]
-        return History(page, page[-1].offset if len(found) > limit else None)
+        return History(page, page[-1].position if len(found) > limit else None)
 
 
-def _permitted(readable: Collection[str], head: Head | None, kind: str | None) -> Head:
+def _verdict(
+    readable: Collection[str], head: Head | None, kind: str | None
+) -> Head | codes.HubError:
     if head is None or head.job is None or kind not in (None, head.job.kind):
-        raise codes.HubError(codes.JOB_NOT_FOUND)
+        return codes.HubError(codes.JOB_NOT_FOUND)
     if head.job.project_id not in readable:
-        raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS)
+        return codes.HubError(codes.INSUFFICIENT_PERMISSIONS)
     return head
+
+
+def _project(head: Head) -> str:
+    return "" if head.job is None else head.job.project_id

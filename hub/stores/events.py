@@ -1,13 +1,15 @@
 """The collection ``events``: the log of every channel."""
 
 from collections.abc import Collection as Several
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hub.domain.events import Event, Position
+from hub.stores.heads import Head
 from hub.stores.mongo import Collection, Database, Document
 
 _DUPLICATE_KEY = 11000
@@ -40,6 +42,29 @@ class Events:
         except DuplicateKeyError as error:
             raise AlreadyStored from error
 
+    async def expire(self, heads: Iterable[Head]) -> None:
+        """Has the store remove all events of these logs once their heads are kept no longer, in
+        one round trip; a repeat changes nothing."""
+        updates = [
+            UpdateMany(
+                {"channel": head.channel, "epoch": head.epoch},
+                {"$set": {"expireAt": head.kept_until}},
+            )
+            for head in heads
+            if head.kept_until is not None
+        ]
+        if updates:
+            await self._events.bulk_write(updates, ordered=False)
+
+    async def sweep(self, before: Mapping[str, datetime]) -> None:
+        """Removes events that the store was to remove at a time before, by channel, and has not
+        yet; in one round trip."""
+        if before:
+            expired = [
+                {"channel": channel, "expireAt": {"$lte": at}} for channel, at in before.items()
+            ]
+            await self._events.delete_many({"$or": expired})
+
     async def by_ids(self, ids: Iterable[str]) -> dict[str, Event]:
         """Those of ``ids`` that are stored, in one round trip."""
         found = await self._events.find({"_id": {"$in": list(ids)}}).to_list()
@@ -58,21 +83,25 @@ class Events:
     async def history(
         self,
         channel: str,
+        after: Position,
         *,
-        after: int,
         since: datetime | None,
         types: Several[str],
         limit: int,
     ) -> list[Event]:
-        """Up to ``limit`` events with an offset over ``after``, a time after ``since`` and a type
-        out of ``types`` (empty: any), oldest first."""
-        query: dict[str, Any] = {"channel": channel, "offset": {"$gt": after}}
+        """Up to ``limit`` events that follow ``after``, with a time after ``since`` and a type out
+        of ``types`` (empty: any), oldest first, in one round trip."""
+        query: dict[str, Any] = {
+            "channel": channel,
+            "offset": {"$gt": after.offset},
+            "epoch": after.epoch,
+        }
         if since is not None:
             query["timestamp"] = {"$gt": since}
         if types:
             query["type"] = {"$in": list(types)}
-        found = await self._events.find(query).sort("offset", 1).limit(limit).to_list()
-        return [_event(document) for document in found]
+        found = self._events.find(query, batch_size=limit + 1).sort("offset", 1).limit(limit)
+        return [_event(document) for document in await found.to_list()]
 
 
 def _document(event: Event) -> Document:

@@ -63,6 +63,13 @@ def _newest_first(name: str, *equal: str) -> IndexModel:
     return IndexModel(keys, name=name)
 
 
+def _jobs_index(name: str, *narrower: str) -> IndexModel:
+    """One that gives a page of a list of jobs in its order."""
+    keys = [(key, ASCENDING) for key in narrower]
+    keys += [("job.started_at", DESCENDING), ("_id", DESCENDING)]
+    return IndexModel(keys, name=name, partialFilterExpression={"job": {"$exists": True}})
+
+
 INDEXES: Final[dict[str, list[IndexModel]]] = {
     "events": [
         IndexModel([("channel", ASCENDING), ("offset", ASCENDING)], name="log", unique=True),
@@ -72,11 +79,9 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
     "channels": [
-        IndexModel(
-            [("job.project_id", ASCENDING), ("job.started_at", DESCENDING)],
-            name="jobs",
-            partialFilterExpression={"job": {"$exists": True}},
-        ),
+        _jobs_index("jobs"),
+        _jobs_index("jobs_of_project", "job.project_id"),
+        _jobs_index("jobs_of_project_with_status", "job.project_id", "job.status"),
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
     "notifications": [

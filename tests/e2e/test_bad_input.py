@@ -191,6 +191,50 @@ async def test_bad_requests(system: System, http: ClientSession) -> None:
     await answers(http, f"{system.url}/v1/jobs/{JOB}/progress", headers)
 
 
+BAD_PARAMETERS = {
+    "limit": ("0", "-1", "1001", "ten", "", "1&limit=2"),
+    "since": ("yesterday", "", "0", "2026-13-01T00:00:00Z", "$gt", "2026-01-01&since=2026-01-02"),
+    "type": ("NOPE", "", "JOB_FAILED&type=$ne"),
+    "cursor": ("", "%00", "é", "bzE", "OjE", "ZTE6LTE", "ZTE6MDE"),
+    **dict.fromkeys(("since[$gt]", "limit[$ne]", "type[$in]", "cursor[]", "$where", "Limit"), "1"),
+}
+"""Of a history: each value is wrong."""
+
+BAD_LISTS = {
+    "projectId": ("", "$ne", LONG, "p1&projectId=p1"),
+    "status": ("", "failed", "$ne", "FAILED&status=PLANNING"),
+    "limit": ("0", "1001", "x"),
+    "cursor": ("", "MQ", "MTpqb2I6", "MTphbGw", "LTE6am9iOmE"),
+    **dict.fromkeys(("status[$ne]", "projectId[$gt]", "project_id", "kind"), "1"),
+}
+"""Of the list of jobs."""
+
+
+async def test_a_bad_parameter_is_named(system: System, http: ClientSession) -> None:
+    async with Publisher(system.settings.redis_url or "") as hub:
+        await hub.job(JOB, project_id="p1", owner_id="u1").start()
+    headers = {"Authorization": f"Bearer {system.token()}"}
+    jobs = f"{system.url}/v1/jobs"
+    await answers(http, f"{jobs}/{JOB}/progress", headers)
+    bad = [(f"{jobs}/{JOB}/progress?$where=1", "$where")]
+    for resource, table in ((f"{jobs}/{JOB}/events", BAD_PARAMETERS), (jobs, BAD_LISTS)):
+        for field, values in table.items():
+            bad += [(f"{resource}?{field}={value}", field) for value in values]
+    bad += [(f"{jobs}/{name}/events", "jobId") for name in ("%24ne", "-x", "a%20b", LONG)]
+    for url, field in bad:
+        async with http.get(url, headers=headers) as answer:
+            problem = await answer.json(content_type="application/problem+json")
+            assert (answer.status, problem["errorCode"]) == (400, "INVALID_REQUEST"), url
+            assert problem["details"][0]["field"].partition("[0]")[0] == field, (url, problem)
+    async with http.get(f"{jobs}?projectId=p1&status=CREATED&limit=1", headers=headers) as answer:
+        found = await answer.json()
+    assert (answer.status, found["nextCursor"]) == (200, None)
+    assert [item["jobId"] for item in found["items"]] == [JOB]
+    assert found["items"][0].keys() >= {"jobKind", "projectId", "status", "progress", "startedAt"}
+    async with http.get(f"{jobs}?projectId=p2", headers=headers) as answer:
+        assert answer.status == 403
+
+
 async def answers(http: ClientSession, url: str, headers: dict[str, str]) -> None:
     """Waits until a resource is there."""
     deadline = time.monotonic() + 10

@@ -28,6 +28,7 @@ class Line:
         self.sid = self.pid = ""
         self.refusal: dict[str, Any] | None = None
         self.closed = False
+        self.deaf = False  # answers no ping
         self.waiting: dict[int, str] = {}  # for whoever wants to note what an id was for
 
     async def pump(self) -> None:
@@ -41,7 +42,8 @@ class Line:
 
     async def _take(self, packet: str) -> None:
         if packet == "2":
-            await self._ws.send_str("3")
+            if not self.deaf:
+                await self._ws.send_str("3")
             return
         async with self._news:
             if packet.startswith("40"):

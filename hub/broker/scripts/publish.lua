@@ -3,7 +3,8 @@
 --
 -- KEYS  1 hot log  2 live channel
 -- ARGV  1 epoch  2 offset of the first event  3 entries to keep  4 seconds to live
---       5 'cluster' or 'server'  6… envelopes
+--       5 Unix time in ms when the log has to be gone, 0 for never
+--       6 'cluster' or 'server'  7… envelopes
 -- Returns how many events were new.
 --
 -- In a cluster a plain message goes to every server; a sharded one stays where its channel is. Since
@@ -24,8 +25,8 @@ else
   redis.call('DEL', log)  -- one that was trimmed to nothing still refuses ids below its last one
 end
 local fresh = {}
-for index = 6 + last - first + 1, #ARGV do
-  local offset = first + index - 6
+for index = 7 + last - first + 1, #ARGV do
+  local offset = first + index - 7
   redis.call('XADD', log, 'MAXLEN', '~', ARGV[3], string.format('%d-0', offset),
              'epoch', epoch, 'event', ARGV[index])
   fresh[#fresh + 1] = ARGV[index]
@@ -34,7 +35,14 @@ if #fresh == 0 then
   return 0
 end
 redis.call('EXPIRE', log, ARGV[4])
-local sharded = ARGV[5] == 'cluster' and redis.REDIS_VERSION_NUM
+if ARGV[5] ~= '0' then
+  local time = redis.call('TIME')
+  local left = tonumber(ARGV[5]) - time[1] * 1000 - math.floor(time[2] / 1000)
+  if left < ARGV[4] * 1000 then
+    redis.call('PEXPIRE', log, left)
+  end
+end
+local sharded = ARGV[6] == 'cluster' and redis.REDIS_VERSION_NUM
 redis.call(sharded and 'SPUBLISH' or 'PUBLISH', live,
            string.format('%s %d\n', epoch, last + 1) .. table.concat(fresh, '\n'))
 return #fresh

@@ -211,6 +211,29 @@ class JobSnapshot(_Answer, frozen=True):
     failure: Failure | UnsetType = UNSET
 
 
+class ListedJob(_Answer, frozen=True):
+    """A job as one of a list."""
+
+    job_id: str
+    job_kind: str
+    project_id: str
+    owner_id: str
+    status: str
+    progress: Progress
+    started_at: Instant
+    updated_at: Instant
+    epoch: str
+    offset: Offset
+    ended_at: Instant | UnsetType = UNSET
+
+
+class JobList(_Answer, frozen=True):
+    """A page of jobs."""
+
+    items: list[ListedJob]
+    next_cursor: str | None
+
+
 class JobHistory(_Answer, frozen=True):
     """A page of a job's events, oldest first."""
 

@@ -43,6 +43,23 @@ SNAPSHOT: Final[dict[str, Any]] = {
     "epoch": "q7Zk",
     "offset": 17,
 }
+JOBS: Final[dict[str, Any]] = {
+    "items": [
+        {
+            "jobId": JOB,
+            "jobKind": "GENERATION_JOB",
+            "projectId": "p1",
+            "ownerId": "u1",
+            "status": "GENERATING",
+            "progress": _PROGRESS,
+            "startedAt": "2026-01-28T10:10:00.000Z",
+            "updatedAt": "2026-01-28T10:15:30.000Z",
+            "epoch": "q7Zk",
+            "offset": 17,
+        }
+    ],
+    "nextCursor": None,
+}
 HISTORY: Final[dict[str, Any]] = {
     "jobId": JOB,
     "events": [

@@ -6,16 +6,18 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from hub.domain import codes, times
-from hub.domain.publications import JOB_EVENT_DATA
+from hub.domain import codes, ids, times
+from hub.domain.events import Position
+from hub.domain.publications import JOB_EVENT_DATA, UpperSnake, UserId
+from hub.domain.snapshot import summary
 from hub.gateways.doors import Doors, Epoch, LiveQuery, Offset
 from hub.gateways.http import examples
-from hub.gateways.http.documents import JobHistory, JobSnapshot
+from hub.gateways.http.documents import JobHistory, JobList, JobSnapshot
 from hub.gateways.http.operation import KNOWN, Answer, Header, Operation
 from hub.gateways.http.problems import Handler
 from hub.gateways.http.request import answer, principal, query
 from hub.services.authenticate import Authenticator
-from hub.services.jobs import Jobs
+from hub.services.jobs import JobKey, Jobs
 
 KINDS: Final[dict[str, str | None]] = {
     "generation-jobs": "GENERATION_JOB",
@@ -30,7 +32,8 @@ _NAMES: Final = {
     "team-executions": "TeamExecution",
     "jobs": "Job",
 }
-_CURSOR: Final = r"^o(0|[1-9]\d{0,14})\Z"
+_CURSOR: Final = r"^[A-Za-z0-9_-]{1,32}\.(0|[1-9]\d{0,14})\Z"
+_JOBS_CURSOR: Final = rf"^(0|[1-9]\d{{0,13}})\.job:{ids.USER_ID[1:]}"
 _REFUSALS: Final = (*KNOWN, codes.INSUFFICIENT_PERMISSIONS, codes.JOB_NOT_FOUND)
 
 
@@ -70,6 +73,18 @@ class HistoryQuery(Struct, forbid_unknown_fields=True):
     ) = None
 
 
+class JobsQuery(Struct, forbid_unknown_fields=True, rename="camel"):
+    """Parameters of the list."""
+
+    project_id: UserId | None = None
+    status: UpperSnake | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000, description="Jobs on a page.")] = 100
+    cursor: (
+        Annotated[str, Meta(pattern=_JOBS_CURSOR, description="`nextCursor` of the page before.")]
+        | None
+    ) = None
+
+
 class JobResources:
     """The handlers, for any kind of job."""
 
@@ -79,8 +94,8 @@ class JobResources:
         self._doors = doors
 
     def operations(self) -> list[Operation]:
-        """One set per kind."""
-        found = []
+        """One set per kind, and the list of all."""
+        found = [self._list_operation()]
         for name, kind in KINDS.items():
             found.append(self._progress_operation(name, kind))
             found.append(self._events_operation(name, kind))
@@ -135,6 +150,33 @@ class JobResources:
             refusals=_REFUSALS,
         )
 
+    def _list_operation(self) -> Operation:
+        return Operation(
+            method="GET",
+            path="/v1/jobs",
+            handler=self._list,
+            id="listJobs",
+            tag="jobs",
+            summary="The jobs that the caller may read, those started last first.",
+            description="Without `projectId`, those of the projects that the token names.",
+            query=JobsQuery,
+            answers={200: Answer("A page of jobs.", shape=JobList, example=examples.JOBS)},
+            refusals=(*KNOWN, codes.INSUFFICIENT_PERMISSIONS),
+        )
+
+    async def _list(self, request: web.Request) -> web.Response:
+        who = await principal(request, self._authenticator)
+        wanted = query(request, JobsQuery, repeatable=frozenset())
+        heads, end = await self._jobs.page(
+            who,
+            project=wanted.project_id,
+            status=wanted.status,
+            limit=wanted.limit,
+            before=None if wanted.cursor is None else _job_key(wanted.cursor),
+        )
+        items = [summary(head.job, head.position) for head in heads if head.job is not None]
+        return answer({"items": items, "nextCursor": None if end is None else _job_cursor(end)})
+
     def _progress(self, kind: str | None) -> Handler:
         async def progress(request: web.Request) -> web.StreamResponse:
             live = await self._doors.serve(request, kind)
@@ -170,7 +212,7 @@ class JobResources:
                 who,
                 request.match_info["jobId"],
                 kind,
-                after=_after(wanted.cursor),
+                after=None if wanted.cursor is None else _place(wanted.cursor),
                 since=since,
                 types=wanted.type,
                 limit=wanted.limit,
@@ -179,8 +221,8 @@ class JobResources:
                 {
                     "jobId": request.match_info["jobId"],
                     "events": [msgspec.Raw(event.encode()) for event in page.events],
-                    "hasMore": page.next_after is not None,
-                    "nextCursor": None if page.next_after is None else _cursor(page.next_after),
+                    "hasMore": page.end is not None,
+                    "nextCursor": None if page.end is None else _cursor(page.end),
                 }
             )
 
@@ -193,9 +235,20 @@ def has_current(header: str, mark: str) -> bool:
     return "*" in tags or f'"{mark}"' in tags
 
 
-def _cursor(after: int) -> str:
-    return f"o{after}"
+def _cursor(end: Position) -> str:
+    return f"{end.epoch}.{end.offset}"
 
 
-def _after(cursor: str | None) -> int:
-    return 0 if cursor is None else int(cursor.removeprefix("o"))
+def _place(cursor: str) -> Position:
+    epoch, _, offset = cursor.rpartition(".")
+    return Position(epoch, int(offset))
+
+
+def _job_cursor(key: JobKey) -> str:
+    at, channel = key
+    return f"{times.to_ms(at)}.{channel}"
+
+
+def _job_key(cursor: str) -> JobKey:
+    ms, _, channel = cursor.partition(".")
+    return times.from_ms(int(ms)), channel

@@ -1,5 +1,6 @@
 """One client of the namespace ``/``: a subscriber that writes Socket.IO packets."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
@@ -13,12 +14,15 @@ from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.inbox import Unread
 from hub.domain.principal import Principal
+from hub.domain.recovery import UNBEGUN
 from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
 from hub.gateways.sio.server import Client
 from hub.services.recovery import Arrival, Session
 
 _HELD_AT_MOST: Final = 8 * 1024 * 1024  # bytes
+_PROBED_AFTER: Final = 2.0
+_ANSWERED_WITHIN: Final = 5.0  # seconds
 _END: Final = b'"]'
 
 
@@ -30,8 +34,8 @@ class Connection:
 
     __slots__ = (
         "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
-        "_limit", "_live", "_offset", "_roster", "_socket", "_summary", "arrival", "client",
-        "principal", "promised", "session", "unread",
+        "_limit", "_live", "_offset", "_probed", "_roster", "_socket", "_summary", "arrival",
+        "client", "principal", "promised", "session", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +57,7 @@ class Connection:
         self._live = False  # nothing is held, and no channel lags
         self._limit = client.socket.outbox.limit
         self._channel: str | None = None  # whose recovery string is prepared
+        self._probed = 0.0  # when it was pinged, to know whether it is there
         self._offset = 0  # of that channel; ``_channels`` learns of it later
         self._around(b"", _END)
         client.socket.pressure = self
@@ -113,8 +118,17 @@ class Connection:
         if self._held is not None:
             self._hold([notice])
             return
+        if self._is_another_job(notice):
+            self.evicted(notice.channel)
+            return
         self.lags_no_more(notice.channel)
         self._socket.push(_Stamped(self, notice.socketio, notice))
+
+    def _is_another_job(self, notice: Reset) -> bool:
+        """Whether a job that was not kept any more has been started anew. Following it was not
+        asked for, nor allowed: the client connects again, and is counted if it subscribes."""
+        epoch = self._roster.epoch(notice.channel)
+        return gives_way(notice.channel) and epoch not in (None, UNBEGUN, notice.epoch)
 
     def send_reset(self, notice: Reset) -> None:
         """Sends the reset of a channel that lagged, unless the client lacks nothing of it: what was
@@ -128,10 +142,30 @@ class Connection:
         """A client that recovers takes the slots over that its lost connection had."""
         return self.session.pid
 
+    def shows_life(self) -> bool:
+        """Whether the client answers. The heartbeat is too slow to free a slot within 15 s, so who
+        holds one is pinged more often; a stock client answers each ping."""
+        now = asyncio.get_running_loop().time()
+        heard = now - self._socket.host.heartbeats.silent_for(self._socket)
+        if now - heard < _PROBED_AFTER:
+            return True
+        if self._probed <= heard:
+            self._probed = now
+            self._socket.ping()
+        return now - self._probed < _ANSWERED_WITHIN
+
     def evicted(self, channel: str) -> None:
         """Another one has its slot of a job: it connects again, and is told then."""
         del channel
         self._socket.host.spawn(self.close(codes.TOO_MANY_CONNECTIONS))
+
+    def revoked(self, channel: str, code: codes.Code) -> None:
+        """It does not follow a job any more. Of one that is not kept any more nothing would have
+        come; a permission that was lost ends the connection, which is told so."""
+        if code is codes.JOB_NOT_FOUND:
+            self.forget(channel)
+        else:
+            self._socket.host.spawn(self.close(code))
 
     def _prepare(self, channel: str, epoch: str) -> None:
         """What stands around the channel's own offset at the end of its events: it stays the same

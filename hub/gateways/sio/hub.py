@@ -87,7 +87,7 @@ class HubNamespace:
         wanted = _wanted(await self._inbox.enter(who), given)
         connection = Connection(client, who, self._summary, self._recovery.begin(who))
         connection.channels = dict.fromkeys(wanted, 0)
-        joined = await self._channels.subscribe_all(who, connection, wanted, without_crowded=True)
+        joined = await self._channels.subscribe_all(who, connection, wanted, without_refused=True)
         for name in wanted.keys() - {each.channel for each in joined}:
             del connection.channels[name]  # ``hello.channels`` has those that it follows
         for each in _beyond(joined, REPLAYED_AT_MOST):

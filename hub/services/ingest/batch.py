@@ -1,8 +1,8 @@
 """Carrying a batch out: stored, told, acknowledged, in this order and each step repeatable."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from hub.broker.hotlog import Batch, HotLog
@@ -10,7 +10,14 @@ from hub.broker.journal import Entry, Journal, PartitionReader
 from hub.domain.events import Event, Position
 from hub.services.inbox.unread import InboxStores, Unreads
 from hub.services.ingest.inboxes import Accepted, InboxWriter, announce
-from hub.services.ingest.plan import DEFAULT_RETENTION, OutOfStep, Plan, Planner, parse
+from hub.services.ingest.plan import (
+    DEFAULT_RETENTION,
+    JOB_RETENTION,
+    OutOfStep,
+    Plan,
+    Planner,
+    parse,
+)
 from hub.stores.events import AlreadyStored, Events
 from hub.stores.heads import Heads
 
@@ -19,7 +26,7 @@ _OVERLOOKED = 1000
 
 STEPS = (
     *("inboxed", "planned", "stored", "announced", "folded"),
-    *("told", "forwarded", "buried", "acknowledged"),
+    *("expiring", "told", "forwarded", "buried", "acknowledged"),
 )
 """The points between which a process may die; ``on_step`` is called at each."""
 
@@ -48,8 +55,11 @@ class Ingest:
     size. Three for any: read heads, append events, advance heads. Seven more when it has
     notifications to users: read members, store items, raise versions, and count (four). With dedupe
     keys, one more. Marks: three more, and six when any of them means everything (of which five are
-    reads). Announcements: two more. A batch that was read before costs one more, to see what of it
-    is stored.
+    reads). Announcements: two more. Ends of jobs: one more, and jobs that are started anew another.
+    A batch that was read before costs one more, to see what of it is stored.
+
+    ``retention``: how long notifications count; ``job_retention``: how long jobs are kept after
+    their end.
     """
 
     def __init__(
@@ -60,6 +70,7 @@ class Ingest:
         partitions: int,
         on_step: Callable[[str], None] = _nothing,
         retention: timedelta = DEFAULT_RETENTION,
+        job_retention: timedelta = JOB_RETENTION,
     ) -> None:
         self._stores = stores
         self._hot_log = hot_log
@@ -67,6 +78,7 @@ class Ingest:
         self._partitions = partitions
         self._on_step = on_step
         self._retention = retention
+        self._job_retention = job_retention
         self._unreads = Unreads(stores.inboxes)
 
     async def process(
@@ -75,7 +87,8 @@ class Ingest:
         """Stores, tells and acknowledges ``entries``; returns what they came to.
 
         ``redelivered``: they may have been processed in part. Raises ``PyMongoError``,
-        ``RedisError`` or ``Contended``; the entries are then still pending and nothing is lost.
+        ``RedisError``, ``Contended`` or ``LivesOverlap``; the entries are then still pending and
+        nothing is lost.
         """
         accepted, malformed = parse(entries, reader.partition, self._partitions)
         plan = await self._store(accepted, redelivered=redelivered)
@@ -84,7 +97,9 @@ class Ingest:
         self._on_step("announced")
         await self._stores.heads.advance(list(plan.heads.values()))
         self._on_step("folded")
-        await self._hot_log.publish(list(_batches(plan)))
+        await self._stores.events.expire(plan.ended.values())
+        self._on_step("expiring")
+        await self._hot_log.publish(list(_batches(plan)), kept_until=_ends(plan))
         self._on_step("told")
         if plan.forward:
             await self._journal.append(plan.forward)
@@ -110,6 +125,7 @@ class Ingest:
                 known = True
                 continue
             self._on_step("planned")
+            await self._stores.events.sweep(_former_lives(plan, collided=collided))
             try:
                 await self._stores.events.append(plan.append)
             except AlreadyStored:
@@ -137,11 +153,27 @@ class Ingest:
             stored_is_known=known,
             inboxes=inboxes,
             retention=self._retention,
+            job_retention=self._job_retention,
         )
         return planner.plan(accepted, overlooked)
 
     async def _beyond(self, channel: str, end: Position) -> list[Event]:
         return await self._stores.events.after(channel, end, limit=_OVERLOOKED)
+
+
+def _former_lives(plan: Plan, *, collided: bool) -> Mapping[str, datetime]:
+    """What the store may not have removed yet, and would take the places of new events. Where no
+    head was left to tell, a collision does."""
+    if not collided:
+        return plan.reborn
+    started = {name: head.job.started_at for name, head in plan.heads.items() if head.job}
+    return started | plan.reborn
+
+
+def _ends(plan: Plan) -> Mapping[str, datetime]:
+    """Until when hot logs may stay, of jobs that have ended."""
+    ends = plan.ended.values()
+    return {head.channel: head.kept_until for head in ends if head.kept_until is not None}
 
 
 def _batches(plan: Plan) -> Iterable[Batch]:

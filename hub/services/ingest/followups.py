@@ -2,6 +2,8 @@
 that a repeat causes the same ones again."""
 
 from collections.abc import Iterator
+from typing import Final
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
@@ -10,6 +12,8 @@ from hub.domain import channels, ids
 from hub.domain.events import Event
 from hub.domain.jobs import Job
 from hub.domain.publications import Notification, Recipients
+
+_BODY_AT_MOST: Final = 2000  # characters: with all else, a message never outgrows a publication
 
 
 def copies(origin: str, publication: Notification) -> Iterator[Notification]:
@@ -44,7 +48,7 @@ def _completed(job: Job, event: Event) -> Notification:
         title="Job completed",
         body=f"{summary['passed']} passed, {summary['failed']} failed in {summary['duration']}",
         severity="SUCCESS" if not summary["failed"] else "WARNING",
-        link=f"/v1/jobs/{job.id}/progress",
+        link=_link(job),
         data={"summary": summary},
         job_id=job.id,
     )
@@ -56,9 +60,18 @@ def _failed(job: Job, event: Event) -> Notification:
         to="all",
         type="job.failed",
         title="Job failed",
-        body=event.data["message"] or event.data["errorCode"],
+        body=_shortened(event.data["message"]) or event.data["errorCode"],
         severity="ERROR",
-        link=f"/v1/jobs/{job.id}/progress",
+        link=_link(job),
         data={key: event.data[key] for key in ("errorCode", "failedAt", "lastSuccessfulScenario")},
         job_id=job.id,
     )
+
+
+def _link(job: Job) -> str:
+    return f"/v1/jobs/{quote(job.id, safe=':@+=')}/progress"
+
+
+def _shortened(text: str) -> str:
+    """The whole of it is in the job's event."""
+    return text if len(text) <= _BODY_AT_MOST else f"{text[: _BODY_AT_MOST - 1]}…"

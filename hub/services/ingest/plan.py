@@ -7,7 +7,7 @@ heads: that is why a crash at any point of carrying a plan out is repaired by pl
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +37,11 @@ def epoch_of(publication_id: str) -> str:
     return hashlib.sha256(publication_id.encode()).hexdigest()[:8]
 
 
+class LivesOverlap(Exception):
+    """A job that is not kept any more starts anew in the batch that ends its former life: the two
+    have the same offsets, so the one is to be processed before the other."""
+
+
 class OutOfStep(Exception):
     """A stored event is not the next of its log: those in between were overlooked."""
 
@@ -46,13 +51,16 @@ class Plan:
     """What to write and tell.
 
     ``deliver``: every event of the batch by channel and offset, those stored before included, as
-    nobody knows whether they were told. ``doubtful``: something was refused that may be a mere
-    repeat; plan again knowing what is stored.
+    nobody knows whether they were told. ``ended``: heads of jobs of which the end is among these.
+    ``reborn``: when jobs were started anew, whose former life is to be removed first. ``doubtful``:
+    something was refused that may be a mere repeat; plan again knowing what is stored.
     """
 
     append: list[Event] = field(default_factory=list)
     deliver: dict[str, dict[int, Event]] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
+    ended: dict[str, Head] = field(default_factory=dict)
+    reborn: dict[str, datetime] = field(default_factory=dict)
     announcements: list[Announcement] = field(default_factory=list)
     forward: list[AnyPublication] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
@@ -61,6 +69,9 @@ class Plan:
 
 DEFAULT_RETENTION: Final = timedelta(days=90)
 """How long a notification counts."""
+
+JOB_RETENTION: Final = timedelta(days=1)
+"""How long a job is kept after its end."""
 
 
 def parse(
@@ -94,12 +105,14 @@ class Planner:
         stored_is_known: bool,
         inboxes: Prepared = NO_INBOXES,
         retention: timedelta = DEFAULT_RETENTION,
+        job_retention: timedelta = JOB_RETENTION,
     ) -> None:
         self._heads = dict(heads)
         self._stored = stored
         self._stored_is_known = stored_is_known
         self._inboxes = inboxes
         self._retention = retention
+        self._job_retention = job_retention
         self._plan = Plan()
 
     def plan(self, accepted: Sequence[Accepted], overlooked: Iterable[Event] = ()) -> Plan:
@@ -140,6 +153,9 @@ class Planner:
         """A repeat: its event stands, but whether anybody was told of it is not known."""
         if event.channel != each.publication.channel:
             return  # the id was used before, for something else: the first use counts
+        head = self._heads.get(event.channel)
+        if head is not None and head.job is not None and head.epoch != event.epoch:
+            return  # of a former life of the job
         if event.offset > self._head_for(each).offset:
             self._fold(event)
         self._tell(event)
@@ -151,33 +167,41 @@ class Planner:
                 self._announce(event, publication)
 
     def _start_job(self, each: Accepted, publication: JobStarted) -> None:
-        head = self._heads.get(publication.channel)
+        channel = publication.channel
+        head = self._heads.get(channel)
         epoch = epoch_of(each.id)
-        if head is None:
-            job = jobs.started(publication, each.entry.at)
-            self._set(Head(publication.channel, epoch, 0, job))
-        elif head.epoch != epoch:
+        if head is not None and head.epoch == epoch:
+            return  # a repeat
+        if head is not None and head.kept_at(each.entry.at):
             raise codes.HubError(codes.CONFLICT, f"job {publication.job_id} was started before")
+        if head is not None:
+            if channel in self._plan.deliver:
+                raise LivesOverlap(channel)
+            self._plan.reborn[channel] = each.entry.at
+        self._set(Head(channel, epoch, 0, jobs.started(publication, each.entry.at)))
 
     def _set_activity(self, each: Accepted, publication: Activity) -> None:
         head = self._heads.get(publication.channel)
         job = None if head is None else head.job
         if job is not None and jobs.activity_repeats(job, publication, each.entry.order):
             return
-        job = self._running_job(publication.channel)
+        job = self._running_job(each)
         job = jobs.with_activity(job, publication, each.entry.order, each.entry.at)
         self._set(msgspec.structs.replace(self._heads[publication.channel], job=job))
 
-    def _running_job(self, channel: str) -> jobs.Job:
+    def _running_job(self, each: Accepted) -> jobs.Job:
+        channel = each.publication.channel
         head = self._heads.get(channel)
         if head is None or head.job is None:
             raise codes.HubError(codes.JOB_NOT_FOUND, f"{channel} was never started")
+        if not head.kept_at(each.entry.at):
+            raise codes.HubError(codes.JOB_NOT_FOUND, f"{channel} is not kept any more")
         if head.job.ended:
             raise codes.HubError(codes.CONFLICT, f"{channel} is {head.job.status} already")
         return head.job
 
     def _add_job_event(self, each: Accepted, publication: JobEvent) -> None:
-        job = self._running_job(publication.channel)
+        job = self._running_job(each)
         head = self._heads[publication.channel]
         data = jobs.event_data(job, publication, each.entry.at)
         event = self._event(each, head, publication.type, data, job_id=job.id)
@@ -260,11 +284,16 @@ class Planner:
         if event.offset != head.offset + 1:
             raise OutOfStep(event.channel)
         job = None if head.job is None else jobs.fold(head.job, event)
-        self._set(Head(head.channel, head.epoch, event.offset, job))
+        ended_at = None if job is None else job.ended_at
+        kept_until = None if ended_at is None else ended_at + self._job_retention
+        self._set(Head(head.channel, head.epoch, event.offset, job, kept_until))
         self._tell(event)
 
     def _tell(self, event: Event) -> None:
         self._plan.deliver.setdefault(event.channel, {})[event.offset] = event
+        head = self._heads.get(event.channel)
+        if head is not None and head.kept_until is not None:
+            self._plan.ended[event.channel] = head
 
     def _set(self, head: Head) -> None:
         self._heads[head.channel] = head

@@ -19,6 +19,7 @@ from hub.broker.keys import Keys
 from hub.broker.leases import Leases
 from hub.domain import codes
 from hub.services.ingest.batch import Contended, Ingest
+from hub.services.ingest.plan import LivesOverlap
 
 LEASE: Final = 3.0
 """Seconds that a partition stays with a worker that died."""
@@ -162,6 +163,9 @@ class IngestWorker:
                 redelivered, alone = True, False
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _BACKOFF_LAST)
+            except LivesOverlap as error:
+                _log.info("ingest.one_by_one", partition=reader.partition, channel=str(error))
+                redelivered = alone = True
             except Exception:  # noqa: BLE001 - one publication must not stop its partition
                 _log.exception("ingest.batch_failed", partition=reader.partition)
                 redelivered = alone = True

@@ -28,6 +28,10 @@ class Client:
     def __init__(self, slot: str) -> None:
         self.slot = slot
         self.lost: list[str] = []
+        self.there = True
+
+    def shows_life(self) -> bool:
+        return self.there
 
     def evicted(self, channel: str) -> None:
         self.lost.append(channel)
@@ -145,3 +149,33 @@ async def test_who_left_while_it_was_let_in_has_no_slot(redis: Redis) -> None:
     node.free(client, JOB)
     await taking
     assert await takes(node, Client("b"))
+
+
+async def test_who_shows_no_life_has_no_slot_until_it_does(redis: Redis) -> None:
+    node = Slots(redis, KEYS, 1)
+    silent, other = Client("silent"), Client("other")
+    assert await takes(node, silent)
+    silent.there = False
+    await node.renew()
+    assert await takes(node, other)
+    node.free(other, JOB)
+    await node._flush()
+    await node.renew()  # it does not come back by itself
+    assert await redis.hlen(KEYS.slots(JOB)) == 0
+    silent.there = True
+    await node.renew()
+    assert not await takes(node, other)
+    assert silent.lost == []
+
+
+async def test_who_comes_back_to_life_too_late_has_lost_its_slot(redis: Redis) -> None:
+    node = Slots(redis, KEYS, 1)
+    silent, other = Client("silent"), Client("other")
+    assert await takes(node, silent)
+    silent.there = False
+    await node.renew()
+    assert await takes(node, other)
+    silent.there = True
+    await node.renew()
+    assert (silent.lost, other.lost) == ([JOB], [])
+    assert await redis.hkeys(KEYS.slots(JOB)) == [b"other"]

@@ -42,6 +42,9 @@ class Places:
         self.slot = slot or ids.uuid7()
         self.lost: list[str] = []
 
+    def shows_life(self) -> bool:
+        return True
+
     def evicted(self, channel: str) -> None:
         self.lost.append(channel)
 

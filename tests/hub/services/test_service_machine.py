@@ -166,6 +166,9 @@ class Connection:
         """As of a real one: who recovers has the slots of the lost connection."""
         return self.session.pid
 
+    def shows_life(self) -> bool:
+        return True
+
     def evicted(self, channel: str) -> None:
         """A connection that nobody noticed the end of; it is sent nothing more of the job."""
 

@@ -59,11 +59,12 @@ class Ledger:
                 continue
             if plan.doubtful:
                 known = True
-            elif self._append(plan.append):
+                continue
+            self.events = [event for event in self.events if event.channel not in plan.reborn]
+            if self._append(plan.append):
                 self._finish(plan)
                 return plan
-            else:
-                known = collided = True
+            known = collided = True
         raise AssertionError("no plan fitted")
 
     def plan(self, accepted: Sequence[Accepted], *, known: bool, collided: bool = False) -> Plan:

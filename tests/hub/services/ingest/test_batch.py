@@ -17,7 +17,7 @@ from pymongo.monitoring import (
 from config.settings import Settings
 from hub.broker.hotlog import parse_live
 from hub.broker.journal import PartitionReader
-from hub.domain import ids
+from hub.domain import ids, jobs
 from hub.domain.channels import job_channel, partition_of, user_channel
 from hub.domain.events import Position
 from hub.services.ingest.batch import STEPS
@@ -231,7 +231,8 @@ async def test_round_trips_do_not_depend_on_the_size_of_a_batch(
         await stores.ingest().process(reader, entries, redelivered=False)
         read, write, inbox = ["find"], ["insert"], ["find", "update", "update"]
         count = ["find", "aggregate", "find"]
-        assert trips.names == [*read, *inbox, *count, *write, "update"]
+        advance, expire = ["update"], ["update"]
+        assert trips.names == [*read, *inbox, *count, *write, *advance, *expire]
 
 
 async def test_what_can_never_be_processed_is_buried_with_its_reason(stores: Opened) -> None:
@@ -259,6 +260,21 @@ async def test_what_can_never_be_processed_is_buried_with_its_reason(stores: Ope
     found = await everything(stores)
     found["dead"] = [0] * 16
     assert found == expected(good)
+
+
+async def test_a_snapshot_is_what_the_stored_events_make_of_the_start(stores: Opened) -> None:
+    publications = job_publications(15)
+    await stores.publish(publications[:1])
+    await stores.drain(stores.ingest())
+    start = (await stores.stores.heads.read([CHANNEL]))[CHANNEL]
+    for some in (publications[1:4], publications[4:9], publications[9:]):
+        await stores.publish(some)
+        await stores.drain(stores.ingest())
+        head = (await stores.stores.heads.read([CHANNEL]))[CHANNEL]
+        log = await stores.stores.events.after(CHANNEL, Position(head.epoch, 0), limit=99)
+        assert start.job is not None
+        assert jobs.rebuild(start.job, log) == head.job
+        assert head.offset == len(log)
 
 
 async def test_what_goes_live_is_what_was_stored(stores: Opened) -> None:

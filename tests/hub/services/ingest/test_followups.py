@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from hub.domain import ids
-from hub.domain.publications import JobCompleted, JobFailed, Notification, StatusChanged
+from hub.domain.publications import (
+    MAX_BYTES,
+    JobCompleted,
+    JobEventData,
+    JobFailed,
+    Notification,
+    StatusChanged,
+    parse_publication,
+)
 from tests.hub.domain import samples
-from tests.hub.domain.samples import job_event, job_started, notification
+from tests.hub.domain.samples import job_event, job_started, notification, scenario
 from tests.hub.services.ingest.ledger import Ledger, entries
 
 RUNNING = (job_started(0), job_event(1, StatusChanged("GENERATING")))
@@ -68,6 +76,38 @@ def test_owner_and_watchers_of_an_important_job_are_told_of_its_end_once_each(
     told = Ledger()
     told.process(entries(*plan.forward))
     assert told.log("user:u1")[0].data["jobId"] == "j1"
+
+
+def test_a_failure_comes_with_its_details_and_a_link() -> None:
+    ledger = Ledger()
+    name = "nightly|7@x"
+    start = job_started(0, name, important=True)
+    steps: list[JobEventData] = [
+        StatusChanged("GENERATING"),
+        scenario("s7"),
+        JobFailed("LATE", "too late"),
+    ]
+    given = [job_event(number, step, name) for number, step in enumerate(steps, start=1)]
+    (told,) = ledger.process(entries(start, *given)).forward
+    assert isinstance(told, Notification)
+    assert told.link == "/v1/jobs/nightly%7C7@x/progress"
+    assert told.data == {
+        "errorCode": "LATE",
+        "failedAt": "GENERATING",
+        "lastSuccessfulScenario": "s7",
+    }
+
+
+def test_the_longest_failure_is_told_too() -> None:
+    """Nothing that fits into the publication of the end may be too much for what it causes."""
+    ledger = Ledger()
+    end = job_event(1, JobFailed("LATE", "\x01" * 10_800), "j" * 128)
+    assert MAX_BYTES - 1000 < len(end.encode()) <= MAX_BYTES
+    ledger.process(entries(job_started(0, "j" * 128, important=True), end))
+    (told,) = ledger.forwarded.values()
+    assert parse_publication(told.encode()) == told
+    assert isinstance(told, Notification)
+    assert told.body.endswith("\x01…")
 
 
 def test_nobody_is_told_of_other_ends() -> None:
