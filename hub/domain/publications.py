@@ -4,6 +4,7 @@
 is refused with INVALID_REQUEST naming the field.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 from uuid import UUID
@@ -19,6 +20,9 @@ MAX_BYTES: Final = 65_536
 
 MARKED_AT_MOST: Final = 500
 """Notifications that one command marks by their ids."""
+
+_SCHEME: Final = re.compile(r"([^/?#:]*):")
+_HIDING: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 
 UserId = Annotated[str, Meta(pattern=ids.USER_ID)]
 UpperSnake = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}\Z")]
@@ -384,6 +388,10 @@ def _check_notification(publication: Notification) -> None:
     to = publication.to
     if to != "all" and (to.users is UNSET) == (to.topic is UNSET):
         raise codes.invalid("to", 'must be {users: [..]}, {topic} or "all"')
+    if publication.dedupe_key is not UNSET and not publication.users:
+        raise codes.invalid("dedupeKey", "is per recipient: it goes with to.users only")
+    if publication.link is not UNSET and not _is_link(publication.link):
+        raise codes.invalid("link", "must be http(s)://… or a path on the same site")
     if publication.data is not UNSET:
         storable.check(publication.data, "data", max_bytes=16_384)
     if isinstance(publication.expires_at, datetime):
@@ -391,6 +399,17 @@ def _check_notification(publication: Notification) -> None:
             publication.expires_at.astimezone(UTC)
         except OverflowError:
             raise codes.invalid("expiresAt", "is not a time of the calendar in UTC") from None
+
+
+def _is_link(link: str) -> bool:
+    """Whether a click on it leads to a page and runs nothing: browsers drop white space and control
+    characters in a URL, and read ``\\`` as ``/``."""
+    if _HIDING.search(link):
+        return False
+    scheme = _SCHEME.match(link)
+    if scheme is not None:
+        return scheme[1].lower() in ("http", "https") and link[scheme.end() :].startswith("//")
+    return bool(link) and not link.startswith("//")
 
 
 def _check_topic_event(publication: TopicEvent) -> None:
