@@ -241,7 +241,8 @@ class Everything(_Strict, frozen=True):
 
 class InboxChanged(Publication, frozen=True, kw_only=True, omit_defaults=True):
     """The hub's own: a user marked notifications, or changed what the inbox receives. ``at``: when,
-    by the server's clock. ``ids`` or ``everything``: what was marked."""
+    by the server's clock. ``ids`` or ``everything``: what was marked. ``topic``: whose subscription
+    began or ended."""
 
     kind = "INBOX"
     user_id: UserId
@@ -251,6 +252,7 @@ class InboxChanged(Publication, frozen=True, kw_only=True, omit_defaults=True):
     at: Annotated[datetime, Meta(tz=True)]
     ids: Annotated[list[str], Meta(max_length=MARKED_AT_MOST)] = []
     everything: Everything | UnsetType = UNSET
+    topic: UserId | UnsetType = UNSET
 
     @property
     def channel(self) -> str:
@@ -402,7 +404,7 @@ def _check_notification(publication: Notification) -> None:
 
 
 def _is_link(link: str) -> bool:
-    """Whether a click on it leads to a page and runs nothing: browsers drop white space and control
+    r"""Whether a click on it leads to a page and runs nothing: browsers drop white space and control
     characters in a URL, and read ``\\`` as ``/``."""
     if _HIDING.search(link):
         return False

@@ -68,9 +68,7 @@ class InboxWriter:
         fresh = [each for each in accepted if each.id not in stored]
         changes = [each for each in fresh if isinstance(each.publication, InboxChanged)]
         created = [
-            each
-            for each in fresh
-            if _recipient(each.publication) is not None and not is_over(each)
+            each for each in fresh if _recipient(each.publication) is not None and not is_over(each)
         ]
         if not changes and not created:
             return NO_INBOXES

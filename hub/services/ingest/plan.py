@@ -279,4 +279,6 @@ def inbox_change(publication: InboxChanged, unread: Unread) -> dict[str, Any]:
         which = {"all": True}
         if everything.up_to is not msgspec.UNSET:
             which["upTo"] = everything.up_to
+    if publication.topic is not msgspec.UNSET:
+        which["topic"] = publication.topic
     return {**which, "state": publication.state, "unread": unread.wire()}

@@ -307,7 +307,10 @@ def test_whom_a_notification_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "link", ["https://example.org/a?b=c:d", "HTTP://x", "/v1/jobs/a:b/progress", "jobs/1", "#x", "?a=b:c"]
+    "link",
+    ["https://example.org/a?b=c:d", "HTTP://x", "/v1/jobs/a:b/progress", "jobs/1", "#x", "?a=b:c"],
 )
 def test_links_to_pages_are_taken(link: str) -> None:
-    assert parse_publication(json.dumps({**NOTIFICATION, "link": link}))
+    taken = parse_publication(json.dumps({**NOTIFICATION, "link": link}))
+    assert isinstance(taken, Notification)
+    assert taken.link == link

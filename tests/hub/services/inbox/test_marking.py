@@ -60,7 +60,7 @@ async def test_what_has_ended_cannot_be_marked(
     past = {"$set": {"endsAt": times.now() - timedelta(seconds=1)}}
     await stores.db["announcements" if announced else "notifications"].update_many({}, past)
     for which in ([str(one.id)], "all"):
-        marked = await inbox.mark(U1, which, As.READ)  # type: ignore[arg-type]
+        marked = await inbox.mark(U1, which, As.READ)
         assert (marked.changed, marked.unread.count) == (0, 0)
 
 
