@@ -404,7 +404,7 @@ def _check_notification(publication: Notification) -> None:
 
 
 def _is_link(link: str) -> bool:
-    r"""Whether a click on it leads to a page and runs nothing: browsers drop white space and control
+    r"""Whether a click leads to a page and runs nothing. Browsers drop white space and control
     characters in a URL, and read ``\\`` as ``/``."""
     if _HIDING.search(link):
         return False
