@@ -48,6 +48,20 @@ class Message:
         return sse(self._kind.type, self.envelope, self.epoch, self.offset)
 
     @property
+    def of_user(self) -> bool:
+        """Whether it is on a user's own channel."""
+        return self.channel.startswith("user:")
+
+    @property
+    def topic(self) -> str:
+        """On a user's channel, the topic to which the user subscribes now, or does no longer; ""
+        when it says nothing of that."""
+        if b'"SUBSCRIPTIONS"' not in self.envelope:
+            return ""
+        told = _decode_subscription(self.envelope)
+        return str(told.data.topic) if told.type == "NOTIFICATIONS_CHANGED" else ""
+
+    @property
     def ends_job(self) -> bool:
         """Whether it is the last event of a job."""
         kind = self._kind
@@ -71,6 +85,18 @@ class _Kind(Struct):
     data: _Changed
 
 
+class _Subscription(Struct):
+    topic: Any = ""
+
+
+class _Told(Struct):
+    """What an envelope says of a subscription."""
+
+    type: str
+    data: _Subscription
+
+
+_decode_subscription = msgspec.json.Decoder(_Told).decode
 _decode_kind = msgspec.json.Decoder(_Kind).decode
 
 

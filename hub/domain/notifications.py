@@ -68,6 +68,13 @@ def end(publication: publications.Notification, at: datetime, retention: timedel
     return kept if isinstance(given, UnsetType) else min(given, kept)
 
 
+def is_over(publication: publications.Notification, at: datetime) -> bool:
+    """Whether it had expired before it came, ``at`` this time: then it is nothing to tell or to
+    store, but no mistake either, as it may have waited on the journal."""
+    given = publication.expires_at
+    return not isinstance(given, UnsetType) and given <= at
+
+
 def item(
     publication: publications.Notification, recipient: str, at: datetime, retention: timedelta
 ) -> Item:

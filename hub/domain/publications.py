@@ -4,6 +4,7 @@
 is refused with INVALID_REQUEST naming the field.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 from uuid import UUID
@@ -19,6 +20,9 @@ MAX_BYTES: Final = 65_536
 
 MARKED_AT_MOST: Final = 500
 """Notifications that one command marks by their ids."""
+
+_SCHEME: Final = re.compile(r"([^/?#:]*):")
+_HIDING: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 
 UserId = Annotated[str, Meta(pattern=ids.USER_ID)]
 UpperSnake = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}\Z")]
@@ -237,7 +241,8 @@ class Everything(_Strict, frozen=True):
 
 class InboxChanged(Publication, frozen=True, kw_only=True, omit_defaults=True):
     """The hub's own: a user marked notifications, or changed what the inbox receives. ``at``: when,
-    by the server's clock. ``ids`` or ``everything``: what was marked."""
+    by the server's clock. ``ids`` or ``everything``: what was marked. ``topic``: whose subscription
+    began or ended."""
 
     kind = "INBOX"
     user_id: UserId
@@ -247,6 +252,7 @@ class InboxChanged(Publication, frozen=True, kw_only=True, omit_defaults=True):
     at: Annotated[datetime, Meta(tz=True)]
     ids: Annotated[list[str], Meta(max_length=MARKED_AT_MOST)] = []
     everything: Everything | UnsetType = UNSET
+    topic: UserId | UnsetType = UNSET
 
     @property
     def channel(self) -> str:
@@ -384,6 +390,10 @@ def _check_notification(publication: Notification) -> None:
     to = publication.to
     if to != "all" and (to.users is UNSET) == (to.topic is UNSET):
         raise codes.invalid("to", 'must be {users: [..]}, {topic} or "all"')
+    if publication.dedupe_key is not UNSET and not publication.users:
+        raise codes.invalid("dedupeKey", "is per recipient: it goes with to.users only")
+    if publication.link is not UNSET and not _is_link(publication.link):
+        raise codes.invalid("link", "must be http(s)://… or a path on the same site")
     if publication.data is not UNSET:
         storable.check(publication.data, "data", max_bytes=16_384)
     if isinstance(publication.expires_at, datetime):
@@ -391,6 +401,17 @@ def _check_notification(publication: Notification) -> None:
             publication.expires_at.astimezone(UTC)
         except OverflowError:
             raise codes.invalid("expiresAt", "is not a time of the calendar in UTC") from None
+
+
+def _is_link(link: str) -> bool:
+    r"""Whether a click leads to a page and runs nothing. Browsers drop white space and control
+    characters in a URL, and read ``\\`` as ``/``."""
+    if _HIDING.search(link):
+        return False
+    scheme = _SCHEME.match(link)
+    if scheme is not None:
+        return scheme[1].lower() in ("http", "https") and link[scheme.end() :].startswith("//")
+    return bool(link) and not link.startswith("//")
 
 
 def _check_topic_event(publication: TopicEvent) -> None:

@@ -110,12 +110,14 @@ class Return:
     positions: dict[str, Position]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Arrival:
-    """What a new connection has joined, in order, with what it missed."""
+    """What a new connection has joined, in order, with what it missed. ``topics``: those of its
+    user as it arrived; later, those among them and in the store that are in one of both only."""
 
     joined: list[Joined]
     recovered: bool = False
+    topics: frozenset[str] = frozenset()
 
 
 class Recovery:

@@ -14,9 +14,10 @@ from msgspec import Struct
 from pymongo import UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
+from hub.domain import times
 from hub.domain.inbox import Key
 from hub.domain.notifications import Item
-from hub.domain.readstate import As, Mark, State
+from hub.domain.readstate import READING, As, Mark, State
 from hub.stores.mongo import Collection, Database, Document
 
 Filter = Literal["UNREAD", "ALL", "DISMISSED"]
@@ -42,6 +43,14 @@ class Count(Struct, frozen=True):
 
     unread: int
     soonest: datetime
+
+
+class Change(Struct, frozen=True):
+    """What a mark would change: how many, and the latest stamp that answered the same question
+    for one of them, "" when none did."""
+
+    count: int = 0
+    latest: str = ""
 
 
 class Placed(Struct, frozen=True):
@@ -72,12 +81,12 @@ class Notifications:
         """Stores items in one round trip; gives (recipient, id) of those that are new.
 
         One that is stored already stays as it is. One with a dedupe key takes the place of the
-        recipient's unread one with that key, if there is one; of several items here with the same,
-        the first gives the place and the last what it says.
+        recipient's unread one with that key, if there is one that has not ended by now; of several
+        items here with the same, the first gives the place and the last what it says.
         """
         if not items:
             return set()
-        firsts, writes = _writes(items)
+        firsts, writes = _writes(items, times.now())
         try:
             result = await self._notifications.bulk_write(writes, ordered=False)
             new: Iterable[int] = result.upserted_ids or ()
@@ -111,12 +120,18 @@ class Notifications:
         if writes:
             await self._notifications.bulk_write(writes, ordered=False)
 
-    async def would_change(self, marking: Marking) -> int:
-        """How many of the recipient's notifications ``mark`` would change."""
-        found = 0
+    async def would_change(self, marking: Marking) -> Change:
+        """What ``mark`` would change of the recipient's notifications, were no answer in the way
+        that was given by a clock further ahead; in one round trip for each of its places."""
+        count, latest = 0, ""
         for query in _scopes(marking):
-            found += await self._notifications.count_documents(query)
-        return found
+            stamp = _stamp_of(marking.mark.as_)
+            found: Document = {"_id": None, "n": {"$sum": 1}, "latest": {"$max": f"${stamp}"}}
+            pipeline: list[Mapping[str, Any]] = [{"$match": query}, {"$group": found}]
+            cursor = await self._notifications.aggregate(pipeline)
+            for each in await cursor.to_list():
+                count, latest = count + each["n"], max(latest, each["latest"])
+        return Change(count, latest)
 
     async def count(self, users: Several[str]) -> dict[str, Count]:
         """What is stored as unread for those of ``users`` who have any, in one round trip."""
@@ -177,21 +192,21 @@ class Notifications:
         return [_item(document) for document in await cursor.to_list()]
 
 
-def _writes(items: Sequence[Item]) -> tuple[list[Item], list[UpdateOne]]:
+def _writes(items: Sequence[Item], now: datetime) -> tuple[list[Item], list[UpdateOne]]:
     """The writes, and the item that each would insert."""
     grouped: dict[tuple[str, ...], list[Item]] = {}
     for item in items:
         place = (item.recipient, item.id) if item.dedupe_key is None else _dedupe_place(item)
         grouped.setdefault(place, []).append(item)
     firsts = [group[0] for group in grouped.values()]
-    return firsts, [_write(group[0], group[-1]) for group in grouped.values()]
+    return firsts, [_write(group[0], group[-1], now) for group in grouped.values()]
 
 
 def _dedupe_place(item: Item) -> tuple[str, ...]:
     return (item.recipient, "", item.dedupe_key or "")
 
 
-def _write(first: Item, last: Item) -> UpdateOne:
+def _write(first: Item, last: Item, now: datetime) -> UpdateOne:
     says = {
         "content": last.content,
         "type": last.content["type"],
@@ -217,7 +232,7 @@ def _write(first: Item, last: Item) -> UpdateOne:
         return UpdateOne(own, {"$setOnInsert": rest}, upsert=True)
     for known in _UNREAD:  # the filter says so already
         del state[known]
-    current = {**_UNREAD, "endsAt": {"$gt": first.created_at}}
+    current = {**_UNREAD, "endsAt": {"$gt": max(first.created_at, now)}}
     unread = {"recipient": first.recipient, "dedupeKey": first.dedupe_key, **current}
     new = {"_id": _id(first.recipient, first.id), "id": first.id, **state}
     return UpdateOne(unread, {"$set": says, "$setOnInsert": new}, upsert=True)
@@ -245,6 +260,10 @@ def _answer(mark: Mark, query: Document) -> tuple[Document, Document]:
     flag, at, stamp = names
     where = {"$and": [query, {stamp: {"$lt": mark.stamp}}]}
     return where, {"$set": {flag: yes, at: mark.at if yes else None, stamp: mark.stamp}}
+
+
+def _stamp_of(as_: As) -> str:
+    return "readStamp" if as_ in READING | {As.SEEN} else "dismissStamp"
 
 
 def _scopes(marking: Marking) -> list[Document]:

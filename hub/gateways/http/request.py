@@ -1,6 +1,6 @@
 """What the HTTP handlers share: who asks, the query, the body, and the answer."""
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 from aiohttp import web
@@ -12,6 +12,7 @@ from hub.domain.shapes import parse
 from hub.services.authenticate import Authenticator
 
 Query = TypeVar("Query", bound=Struct)
+_LONG: Final = 18  # digits
 
 
 class NoQuery(Struct, forbid_unknown_fields=True):
@@ -38,19 +39,26 @@ def require(who: Principal, role: Role) -> None:
 def query(request: web.Request, shape: type[Query], *, repeatable: frozenset[str]) -> Query:
     """The query string as ``shape``; unknown and wrongly repeated parameters are refused."""
     given: dict[str, Any] = {}
+    fields = structs.fields(shape)
+    numbers = {each.encode_name for each in fields if _is_number(each.type)}
     for name in request.query:
         values = request.query.getall(name)
         if name in repeatable:
             given[name] = values
         elif len(values) == 1:
-            given[name] = values[0]
+            given[name] = int(values[0]) if name in numbers and _digits(values[0]) else values[0]
         else:
             raise codes.invalid(name, "may be given once only")
-    found = parse(shape, given, strict=False)
-    for each in structs.fields(found):
-        if each.encode_name in given and getattr(found, each.name) is None:
-            raise codes.invalid(each.encode_name, "has no value")  # text, not JSON: no null
-    return found
+    return parse(shape, given)
+
+
+def _is_number(type_: Any) -> bool:
+    return type_ is int or any(map(_is_number, get_args(type_)))
+
+
+def _digits(text: str) -> bool:
+    """Whether it is a whole number as JSON writes it: neither 1.0 nor 1e0 nor +1."""
+    return text.isascii() and text.isdigit() and len(text) < _LONG
 
 
 async def body(request: web.Request) -> Any:

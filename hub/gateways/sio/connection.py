@@ -35,7 +35,7 @@ class Connection:
     __slots__ = (
         "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
         "_limit", "_live", "_offset", "_probed", "_roster", "_socket", "_summary", "arrival",
-        "client", "principal", "promised", "session", "unread",
+        "client", "due", "on_topics", "principal", "promised", "session", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +48,8 @@ class Connection:
         self.arrival: Arrival | None = None  # what connecting joined, until it is told of
         self.unread = Unread()  # as of the arrival
         self.promised: tuple[str, ...] = ()  # followed, but the client was not told of it yet
+        self.due: set[str] = set()  # topics that the user subscribes to, or does not any more
+        self.on_topics: Callable[[Connection, list[str]], None] | None = None
         self._roster = session.roster
         self._socket = client.socket
         self._held: list[Message | Reset] | None = []
@@ -86,6 +88,9 @@ class Connection:
         run = messages if type(messages) is Run else Run(messages)
         last = run[-1]
         channel, epoch, offset, size = last.channel, last.epoch, last.offset, run.size
+        if run[0].of_user:
+            connections = list(connections)
+            _tell_topics(connections, run)
         write, key, cut = os.write, None, []
         for each in connections:
             line = each._socket.direct
@@ -228,8 +233,12 @@ class Connection:
         self.send("hello", hello)
         held, self._held = self._held or [], None
         self._live = True
+        self.send_backlog([*missed, *held])
+
+    def send_backlog(self, messages: Sequence[Message | Reset]) -> None:
+        """Sends what may be more than the outbox holds, and must be bounded by the caller."""
         with self._socket.outbox.backlog():
-            for each in [*missed, *held]:
+            for each in messages:
                 if isinstance(each, Message):
                     self.deliver([each])
                 else:
@@ -318,6 +327,15 @@ class Connection:
         """It is told why the connection ends, and that it is not to come back."""
         self.tell_closing(codes.PAYLOAD_TOO_LARGE)
         self.client.push(packets.DISCONNECT, b"")
+
+
+def _tell_topics(connections: "Iterable[Connection]", messages: Sequence[Message]) -> None:
+    """Lets a user's connections know of the topics that events of the user's channel speak of."""
+    topics = [message.topic for message in messages if message.topic]
+    if topics:
+        for each in connections:
+            if each.on_topics is not None:
+                each.on_topics(each, topics)
 
 
 @lru_cache(maxsize=4096)

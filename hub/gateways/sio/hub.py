@@ -16,6 +16,7 @@ from hub.gateways.sio import packets
 from hub.gateways.sio.commands import RESERVED, Since, position_of
 from hub.gateways.sio.connection import Command, Connection, position_fields
 from hub.gateways.sio.server import Client
+from hub.gateways.sio.topics import Topics
 from hub.services.authenticate import Authenticator
 from hub.services.channels import Channels
 from hub.services.following import Joined, Mode
@@ -51,6 +52,7 @@ class HubNamespace:
         self._channels = channels
         self._recovery = recovery
         self._inbox = inbox
+        self._topics = Topics(inbox, channels)
         self._summary = channels.summary
         self._commands = dict(commands)
 
@@ -75,6 +77,7 @@ class HubNamespace:
             return None
         session = self._recovery.begin(who, back)
         connection = Connection(client, who, self._summary, session)
+        connection.on_topics = self._topics.changed
         connection.arrival = await self._recovery.restore(who, connection, back)
         if connection.arrival is None:
             return None
@@ -84,15 +87,17 @@ class HubNamespace:
 
     async def _arrive(self, client: Client, who: Principal, given: Auth) -> Connection:
         """A connection that begins with its own channels and those that the client resumes."""
-        wanted = _wanted(await self._inbox.enter(who), given)
+        member = await self._inbox.enter(who)
+        wanted = _wanted(member, given)
         connection = Connection(client, who, self._summary, self._recovery.begin(who))
+        connection.on_topics = self._topics.changed
         connection.channels = dict.fromkeys(wanted, 0)
         joined = await self._channels.subscribe_all(who, connection, wanted, without_refused=True)
         for name in wanted.keys() - {each.channel for each in joined}:
             del connection.channels[name]  # ``hello.channels`` has those that it follows
         for each in _beyond(joined, REPLAYED_AT_MOST):
             each.mode, each.events = Mode.RESET, []
-        connection.arrival = Arrival(joined)
+        connection.arrival = Arrival(joined, topics=frozenset(member.topics))
         return connection
 
     async def _count(self, connection: Connection) -> None:
@@ -103,7 +108,10 @@ class HubNamespace:
             for each in arrival.joined if arrival else ():
                 if each.mode is Mode.RESET and each.channel == channels.user_channel(who.user_id):
                     each.page = await self._inbox.first_page(who)
-            connection.unread = await self._inbox.unread(who)
+            reading = await self._inbox.reading(who)
+            connection.unread = reading.unread
+            if arrival is not None:
+                arrival.topics = _moved(connection, arrival, frozenset(reading.member.topics))
         except BaseException:
             self._leave_all(connection)
             raise
@@ -116,6 +124,7 @@ class HubNamespace:
             connection.session.start()
             missed = [message for one in arrival.joined for message in _missed(one)]
             connection.greet(_hello(connection, arrival), missed)
+            self._topics.changed(connection, arrival.topics)
 
     async def event(self, client: Client, ack_id: int | None, name: Any, args: list[Any]) -> None:
         """Runs one command of the table."""
@@ -243,6 +252,16 @@ def _beyond(joined: list[Joined], limit: int) -> list[Joined]:
         else:
             limit -= size
     return found
+
+
+def _moved(connection: Connection, arrival: Arrival, topics: frozenset[str]) -> frozenset[str]:
+    """The topics that the user began or ceased to subscribe to while the connection arrived, or
+    was away. What one that recovered follows beyond the user's topics is its own choice."""
+    if not arrival.recovered:
+        return arrival.topics ^ topics
+    return frozenset(
+        each for each in topics if channels.topic_channel(each) not in connection.channels
+    )
 
 
 def _missed(joined: Joined) -> list[Message | Reset]:

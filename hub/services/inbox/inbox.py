@@ -11,7 +11,7 @@ from hub.services.inbox import lists
 from hub.services.inbox.lists import Page
 from hub.services.inbox.marking import Marked, Marks
 from hub.services.inbox.members import Members
-from hub.services.inbox.unread import InboxStores, Unreads
+from hub.services.inbox.unread import InboxStores, Reading, Unreads
 from hub.services.patience import patiently
 from hub.stores.heads import Heads
 from hub.stores.notifications import Filter
@@ -35,10 +35,14 @@ class Inbox:
         async with patiently():
             return await self._members.enter(who.user_id)
 
+    async def reading(self, who: Principal) -> Reading:
+        """What is unread, and what the caller subscribed to at that moment."""
+        async with patiently():
+            return await self._unreads.of(who.user_id)
+
     async def unread(self, who: Principal) -> Unread:
         """How much the caller has not read."""
-        async with patiently():
-            return (await self._unreads.of(who.user_id)).unread
+        return (await self.reading(who)).unread
 
     async def page(
         self,

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from hub.broker.journal import Journal
 from hub.domain import codes, times
 from hub.domain.ids import is_uuid, uuid7
-from hub.domain.inbox import Announcement, Key, Unread, is_visible
+from hub.domain.inbox import Announcement, Key, Unread, is_visible, untouched
 from hub.domain.notifications import Item, Scope
 from hub.domain.publications import MARKED_AT_MOST, Everything, InboxChanged, Place
 from hub.domain.readstate import KEEPING, READING, As, State, differs
@@ -47,7 +47,8 @@ class Marks:
         self, user: str, ids: list[str] | Literal["all"], as_: As, up_to: str | None
     ) -> Marked:
         """Marks those of ``ids`` that are in the user's inbox, or all that is not dismissed, up to
-        the notification ``up_to``. Ids of anything else are nothing that could change.
+        the notification ``up_to``. Ids of anything else are nothing that could change: what has
+        ended, and announcements that are muted, are not in the inbox.
 
         Raises ``HubError`` INVALID_REQUEST; ``PyMongoError``, ``RedisError``.
         """
@@ -63,10 +64,12 @@ class Marks:
         return Marked(changed, (await self._unreads.of(user)).unread)
 
     async def _some(self, user: str, ids: list[str], as_: As) -> tuple[int, InboxChanged | None]:
+        now = times.now()
         own = await self._stores.notifications.get(user, ids)
-        known = [each for each in own.values() if differs(each.state, as_)]
+        current = [each for each in own.values() if each.ends_at > now and not each.expired]
+        known = [each for each in current if differs(each.state, as_)]
         rest = [each for each in ids if each not in own]
-        new = await self._announcements(user, rest) if differs(State(), as_) else []
+        new = await self._untouched(user, rest, now) if differs(State(), as_) else []
         wanted = {each.id for each in known} | {each.id for each in new}
         if not wanted:
             return 0, None
@@ -74,13 +77,14 @@ class Marks:
         chosen = [each for each in ids if each in wanted]
         return len(chosen), _change(user, as_, at, ids=chosen)
 
-    async def _announcements(self, user: str, ids: list[str]) -> list[Announcement]:
-        """Those of ``ids`` that are announcements which the user sees."""
+    async def _untouched(self, user: str, ids: list[str], now: datetime) -> list[Announcement]:
+        """Those of ``ids`` that are announcements in the user's inbox, as lists and counts have
+        them; ``ids`` has none that the user has touched."""
         found = await self._stores.announcements.get(ids)
         if not found:
             return []
         member = (await self._stores.inboxes.read([user]))[user]
-        return [each for each in found.values() if is_visible(member, each)]
+        return [each for each in untouched(member, found.values(), ()) if each.ends_at > now]
 
     async def _all(self, user: str, as_: As, up_to: str | None) -> tuple[int, InboxChanged | None]:
         reading = await self._unreads.of(user)
@@ -94,9 +98,15 @@ class Marks:
         )
         change = _change(user, as_, times.now(), everything=everything)
         wanted = marking(change)
-        changed = await self._stores.notifications.would_change(wanted)
+        found = await self._stores.notifications.would_change(wanted)
+        if (at := _after(found.latest, change.at)) > change.at:
+            change = _change(user, as_, at, everything=everything)
+        changed = found.count
         if differs(State(), as_) and wanted.announced is not None:
-            changed += sum(each.key <= wanted.announced for each in reading.untouched)
+            changed += sum(
+                each.key <= wanted.announced and each.ends_at > change.at
+                for each in reading.untouched
+            )
         return (changed, change) if changed else (0, None)
 
     async def _newest_announced(self, user: str, reading: Reading) -> Key | None:
@@ -119,8 +129,10 @@ class Marks:
         own = await self._stores.notifications.get(user, [checked])
         if checked in own:
             return own[checked].key
-        for each in await self._announcements(user, [checked]):
-            return each.key
+        found = (await self._stores.announcements.get([checked])).get(checked)
+        member = (await self._stores.inboxes.read([user]))[user]
+        if found is not None and is_visible(member, found):
+            return found.key  # muted or ended, it still is a place
         raise codes.invalid("upTo", "is no notification of yours")
 
 
@@ -156,9 +168,13 @@ def _later_than(known: Iterable[Item], as_: As) -> datetime:
     for each in known:
         if as_ in READING | KEEPING:
             stamp = each.state.read_stamp if as_ in READING else each.state.dismiss_stamp
-            if stamp:
-                at = max(at, times.from_ms(int(stamp.partition("/")[0])) + _MS)
+            at = _after(stamp, at)
     return at
+
+
+def _after(stamp: str, at: datetime) -> datetime:
+    """``at``, or just after the mark of this stamp if that is later."""
+    return max(at, times.from_ms(int(stamp.partition("/")[0])) + _MS) if stamp else at
 
 
 def _checked(ids: list[str], field: str = "ids") -> list[str]:

@@ -3,6 +3,7 @@
 from typing import Final
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from hub.broker.journal import Journal
@@ -40,14 +41,14 @@ class Members:
             return
         end = await self._end(channels.topic_channel(topic))
         if await self._inboxes.subscribe(user, topic, end):
-            await self._tell(user, "SUBSCRIPTIONS")
+            await self._tell(user, "SUBSCRIPTIONS", topic)
         elif topic not in (await self._inboxes.read([user]))[user].topics:
             raise codes.HubError(codes.CONFLICT, f"a user has at most {TOPICS_AT_MOST} topics")
 
     async def unsubscribe(self, user: str, topic: str) -> None:
         """Ends that; what the user has not touched of the topic is gone. Harmless without."""
         if await self._inboxes.unsubscribe(user, topic):
-            await self._tell(user, "SUBSCRIPTIONS")
+            await self._tell(user, "SUBSCRIPTIONS", topic)
 
     async def preferences(self, user: str) -> Preferences:
         """What the user does not want to be notified of."""
@@ -73,12 +74,13 @@ class Members:
         head = await self._heads.get(channel)
         return _START if head is None else head.position
 
-    async def _tell(self, user: str, state: str) -> None:
+    async def _tell(self, user: str, state: str, topic: str | UnsetType = UNSET) -> None:
         """The user's devices learn what is unread now."""
         change = InboxChanged(
             id=UUID(uuid7()),
             user_id=user,
             state=state,  # type: ignore[arg-type]
             at=times.now(),
+            topic=topic,
         )
         await self._journal.append([change])

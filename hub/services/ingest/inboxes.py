@@ -33,7 +33,8 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What a batch came to, by publication id. ``unread``: what its event says. ``places``: the
-    unread notification whose place it took, by its dedupe key. ``muted``: it is no event."""
+    unread notification whose place it took, by its dedupe key. ``muted``: its user does not want
+    it, so it is no event."""
 
     unread: Mapping[str, Unread] = field(default_factory=dict)
     places: Mapping[str, Item] = field(default_factory=dict)
@@ -66,7 +67,9 @@ class InboxWriter:
         await self._retract(accepted, stored)
         fresh = [each for each in accepted if each.id not in stored]
         changes = [each for each in fresh if isinstance(each.publication, InboxChanged)]
-        created = [each for each in fresh if _recipient(each.publication) is not None]
+        created = [
+            each for each in fresh if _recipient(each.publication) is not None and not is_over(each)
+        ]
         if not changes and not created:
             return NO_INBOXES
         muted = await self._muted(created)
@@ -164,6 +167,14 @@ class InboxWriter:
                 later[user] += 1
                 later_new[user] += (user, each.id) in self._new
         return found
+
+
+def is_over(each: Accepted) -> bool:
+    """Whether it is a notification that had expired before it came."""
+    publication = each.publication
+    return isinstance(publication, Notification) and notifications.is_over(
+        publication, each.entry.at
+    )
 
 
 async def announce(stores: InboxStores, announcements: Sequence[Announcement]) -> None:

@@ -27,7 +27,7 @@ from hub.domain.publications import (
     parse_publication,
 )
 from hub.services.ingest import followups
-from hub.services.ingest.inboxes import NO_INBOXES, Accepted, Prepared
+from hub.services.ingest.inboxes import NO_INBOXES, Accepted, Prepared, is_over
 from hub.stores.heads import Head
 
 
@@ -211,7 +211,7 @@ class Planner:
         self._follow_up_job(self._heads[event.channel], event)
 
     def _add_notification(self, each: Accepted, publication: Notification) -> None:
-        if each.id not in self._inboxes.muted:
+        if each.id not in self._inboxes.muted and not is_over(each):
             head = self._head_for(each)
             shown = self._shown(each, publication)
             event = self._event(each, head, notifications.CREATED, shown)
@@ -308,4 +308,6 @@ def inbox_change(publication: InboxChanged, unread: Unread) -> dict[str, Any]:
         which = {"all": True}
         if everything.up_to is not msgspec.UNSET:
             which["upTo"] = everything.up_to
+    if publication.topic is not msgspec.UNSET:
+        which["topic"] = publication.topic
     return {**which, "state": publication.state, "unread": unread.wire()}

@@ -175,6 +175,17 @@ BAD: list[tuple[str, Any, str]] = [
     ("link too long", {**NOTIFICATION, "link": "x" * 2049}, "link"),
     ("data too large", {**NOTIFICATION, "data": {"a": "x" * 16_384}}, "data"),
     ("notification data too deep", {**NOTIFICATION, "data": deep(33)}, "data" + ".a" * 32),
+    ("link runs code", {**NOTIFICATION, "link": "javascript:alert(1)"}, "link"),
+    ("link runs Code", {**NOTIFICATION, "link": "JavaScript:alert(1)"}, "link"),
+    ("link hides its scheme", {**NOTIFICATION, "link": "java\tscript:alert(1)"}, "link"),
+    ("link begins with white space", {**NOTIFICATION, "link": " javascript:alert(1)"}, "link"),
+    ("link is data", {**NOTIFICATION, "link": "data:text/html,x"}, "link"),
+    ("link to a host without a scheme", {**NOTIFICATION, "link": "//evil.example"}, "link"),
+    ("link to a host by backslash", {**NOTIFICATION, "link": "/\\evil.example"}, "link"),
+    ("link of http but no host", {**NOTIFICATION, "link": "https:evil.example"}, "link"),
+    ("link empty", {**NOTIFICATION, "link": ""}, "link"),
+    ("dedupe key to all", {**NOTIFICATION, "to": "all", "dedupeKey": "k"}, "dedupeKey"),
+    ("dedupe key to topic", {**NOTIFICATION, "to": {"topic": "t"}, "dedupeKey": "k"}, "dedupeKey"),
     ("dedupe key empty", {**NOTIFICATION, "dedupeKey": ""}, "dedupeKey"),
     ("event on a job", {**EVENT, "channel": "job:j1"}, "channel"),
     ("event on a user", {**EVENT, "channel": "user:u1"}, "channel"),
@@ -293,3 +304,13 @@ def test_whom_a_notification_names() -> None:
         publication = parse_publication(json.dumps({**NOTIFICATION, "to": to}))
         assert isinstance(publication, Notification)
         assert publication.users == users
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://example.org/a?b=c:d", "HTTP://x", "/v1/jobs/a:b/progress", "jobs/1", "#x", "?a=b:c"],
+)
+def test_links_to_pages_are_taken(link: str) -> None:
+    taken = parse_publication(json.dumps({**NOTIFICATION, "link": link}))
+    assert isinstance(taken, Notification)
+    assert taken.link == link

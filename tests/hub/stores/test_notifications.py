@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from config.settings import Settings
-from hub.domain import notifications
+from hub.domain import notifications, times
 from hub.domain.inbox import Key
 from hub.domain.readstate import As, Mark, State, merged
 from hub.stores.notifications import Marking, Notifications
@@ -61,13 +61,29 @@ async def test_a_mark_for_all_stops_at_its_place_and_at_what_is_dismissed(
     dismissed = Mark(As.DISMISSED, samples.after(10), "a")
     await store.mark([Marking("u1", dismissed, ids=[items[0].id])])
     everything = Marking("u1", Mark(As.READ, samples.after(20), "b"), own=items[2].key)
-    assert await store.would_change(everything) == 2
+    assert (await store.would_change(everything)).count == 2
     await store.mark([everything])
-    assert await store.would_change(everything) == 0
+    assert (await store.would_change(everything)).count == 0
     found = await store.get("u1", [item.id for item in items])
     read = [found[item.id].state.read_at is not None for item in items]
     assert read == [False, True, True, False]
-    assert (
-        await store.would_change(Marking("u2", everything.mark, own=Key(samples.after(99), "")))
-        == 0
+    of_another = Marking("u2", everything.mark, own=Key(samples.after(99), ""))
+    assert (await store.would_change(of_another)).count == 0
+
+
+async def test_a_repeat_does_not_revive_what_has_ended(store: Notifications) -> None:
+    """Ended after the repeat was published, but before it was stored."""
+    now, keep = times.now(), timedelta(days=1)
+    came = now - timedelta(seconds=2)
+    ended = samples.notification(
+        1, "u1", title="old", dedupe_key="k", expires_at=now - timedelta(seconds=1)
     )
+    repeat = samples.notification(2, "u1", title="new", dedupe_key="k")
+    await store.put([notifications.item(ended, "u1", came - timedelta(seconds=1), keep)])
+    new = await store.put([notifications.item(repeat, "u1", came, keep)])
+    assert new == {("u1", str(repeat.id))}
+    found = await store.get("u1", [str(ended.id), str(repeat.id)])
+    assert {id_: item.content["title"] for id_, item in found.items()} == {
+        str(ended.id): "old",
+        str(repeat.id): "new",
+    }

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from config.settings import Settings
 from hub.domain.inbox import Preferences
-from hub.domain.readstate import As
+from hub.domain.readstate import As, differs
 from tests.hub.services.inbox.world import World
 from tests.support.stores import Opened, opened
 
@@ -67,18 +67,11 @@ class InboxMachine(RuleBasedStateMachine):
     def mark(self, user: str, first: int, second: int, as_: As, node: int, now: bool) -> None:
         everything = [id_ for person in self.world.people.values() for id_ in person.inbox]
         ids = list(dict.fromkeys(everything[pick % len(everything)] for pick in (first, second)))
-        own = [each for each in ids if each in self.world.people[user].inbox]
         person = self.world.people[user]
-        visible = [
-            each
-            for each in own
-            if not (told := person.inbox[each]).announced
-            or told.touched
-            or not told.topic
-            or told.topic in person.topics
-        ]
+        shown = [told for each in ids if (told := person.inbox.get(each)) and person.shows(told)]
+        expected = sum(differs(told.state, as_) for told in shown)
         changed = self.run(self.world.mark(user, ids, as_, node))
-        assert changed <= len(visible)
+        assert changed == expected
         if now:
             self.run(self.world.drain())
         assert self.run(self.world.mark(user, ids, as_, 1 - node)) == 0, "asked again"
