@@ -110,8 +110,7 @@ class PartitionReader:
                 raise
             await self._create_group()
             return []
-        streams = reply.values() if isinstance(reply, dict) else [found for _, found in reply or []]
-        return [_entry(id_, fields) for found in streams for id_, fields in _flat(found)]
+        return [_entry(id_, fields) for id_, fields in entries_of(reply)]
 
     async def _create_group(self) -> None:
         try:
@@ -139,6 +138,12 @@ class PartitionReader:
             pipe.xack(self._journal, GROUP, *ids)
             pipe.xdel(self._journal, *ids)
             await pipe.execute()
+
+
+def entries_of(reply: Any) -> list[Any]:
+    """``(id, fields)`` of what streams were read, whatever the shape of the reply."""
+    streams = reply.values() if isinstance(reply, dict) else [found for _, found in reply or []]
+    return [entry for found in streams for entry in _flat(found)]
 
 
 def _flat(found: Any) -> list[Any]:

@@ -16,9 +16,37 @@ NODES: Final = "hub:{nodes}:ids"
 """Set: the ids of the nodes that live, and perhaps of some that died."""
 
 
+CONTROL: Final = "hub:{nodes}:control"
+"""Stream of what every node is told."""
+
+HISTORY: Final = "hub:{nodes}:history"
+"""Stream of the cluster's figures of the last minutes."""
+
+INGESTED: Final = "hub:{nodes}:ingested"
+"""How many events were stored, ever."""
+
+TAILS: Final = "hub:{nodes}:tails"
+"""Hash: channel whose events are all traced → until when (Unix milliseconds)."""
+
+
 def node(node_id: str) -> str:
     """What a node says of itself; there as long as the node lives."""
     return f"hub:{{nodes}}:node:{node_id}"
+
+
+def figures(node_id: str) -> str:
+    """A node's figures of the moment; there as long as the node lives."""
+    return f"hub:{{nodes}}:figures:{node_id}"
+
+
+def answers(question: str) -> str:
+    """List of what the nodes answered to a question."""
+    return f"hub:{{nodes}}:answers:{question}"
+
+
+def trace(event_id: str) -> str:
+    """List of what happened to an event, where it was looked at."""
+    return f"hub:trace:{event_id}"
 
 
 @dataclass(frozen=True, slots=True)
