@@ -66,6 +66,7 @@ class Doors:
     async def _websocket(self, request: web.Request, kind: str | None) -> web.StreamResponse:
         who, channel, since = await self._arrival(request)
         client = RawSocket(self._streams, self._pings, who, channel)
+        client.address = request.remote or ""
 
         def start() -> None:
             websocket = upgrade.accept(request, max_message=self._max_message, cork=self._cork)
@@ -77,6 +78,7 @@ class Doors:
         who, channel, since = await self._arrival(request)
         last = last_event_id(request.headers.get("Last-Event-ID", ""))
         client = EventStream(self._streams, self._comments, who, channel)
+        client.address = request.remote or ""
         return await self._let_in(client, last or since, kind, lambda: client.open(request))
 
     async def _arrival(self, request: web.Request) -> tuple[Principal, str, Position | None]:

@@ -2,11 +2,13 @@
 
 import asyncio
 import secrets
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, Protocol
 
-from hub.delivery.message import Message, Reset
+from hub import metrics
+from hub.delivery.message import Message, Notice, Reset
 from hub.delivery.outbox import Outbox
 from hub.domain import codes, times
 from hub.domain.principal import Principal
@@ -41,6 +43,9 @@ class JobStream(ABC):
 
     def __init__(self, host: Streams, heartbeats: Heartbeats, who: Principal, channel: str) -> None:
         self.slot = secrets.token_urlsafe(12)
+        self.began = time.time()
+        self.ended_by = ""
+        self.address = ""
         self.principal = who
         self.channel = channel
         self.joined: Joined | None = None
@@ -58,7 +63,7 @@ class JobStream(ABC):
     # -- what differs -----------------------------------------------------------------------------
 
     @abstractmethod
-    def form(self, what: Message | Reset) -> bytes:
+    def form(self, what: Message | Notice | Reset) -> bytes:
         """As it is sent."""
 
     @abstractmethod
@@ -66,8 +71,9 @@ class JobStream(ABC):
         """The job has ended and the client has everything: closes the connection."""
 
     @abstractmethod
-    def say_closing(self, code: codes.Code, retry_after: float | None) -> None:
-        """Tells why, as far as that can still be told, and closes the connection."""
+    def say_closing(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
+        """Tells why, as far as that can still be told, and closes the connection. ``message``: in
+        place of the code's own."""
 
     @abstractmethod
     def ping(self) -> None:
@@ -164,6 +170,7 @@ class JobStream(ABC):
         if self._line is not None and self.reading:
             self._line.send(data)
         elif not self._outbox.offer(data):
+            metrics.DROPPED.add(len(self._outbox) + 1)
             self._outbox.clear()  # all of it is the job's
             self._lacks = True
             self._lagging = self._lagging or Lagging(self, self._host.channels.summary)
@@ -185,6 +192,39 @@ class JobStream(ABC):
             self._host.spawn(self._lagging.catch_up())
         self._finish()
 
+    # -- what administrators see and do -----------------------------------------------------------
+
+    door = ""
+
+    @property
+    def sid(self) -> str:
+        """Its name: it has no other."""
+        return self.slot
+
+    @property
+    def channels(self) -> Collection[str]:
+        """What it follows."""
+        return (self.channel,)
+
+    @property
+    def outbox_bytes(self) -> int:
+        """What waits for the client to read it."""
+        return self._outbox.bytes
+
+    def tell(self, notice: Notice) -> None:
+        """Sends something that no log has, if there is room for it now."""
+        data = self.form(notice)
+        if self._line is not None and self.reading:
+            self._line.send(data)
+        elif not self._over and self._outbox.bytes + len(data) <= self._outbox.limit:
+            self._outbox.offer(data)
+
+    def end(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
+        """As ``close``."""
+        self.close(code, retry_after, message)
+
     def timed_out(self) -> None:
         """There was no sign of life in time."""
         if self._blocked:
@@ -196,17 +236,23 @@ class JobStream(ABC):
 
     def _finish(self) -> None:
         if self._ended and self.reading and not self._lacks and self._line is not None:
+            self.ended_by = "ENDED"
             self.leave()
             self._host.leaves(self)
             self.say_end()
 
-    def close(self, code: codes.Code, retry_after: float | None = None) -> None:
-        """Ends the connection, and tells why."""
+    def close(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
+        """Ends the connection, and tells why. ``message``: in place of the code's own."""
         if not self._over:
+            self.ended_by = code.name
+            if code is codes.SLOW_CONSUMER:
+                metrics.SLOW_CONSUMERS.add()
             self.leave()
             if self._line is not None:
                 self._host.leaves(self)
-                self.say_closing(code, retry_after)
+                self.say_closing(code, retry_after, message)
 
     def lost(self) -> None:
         """The peer is gone."""

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from config.values import Rate
-from hub.delivery.message import Message, Reset
+from hub.delivery.message import Message, Notice, Reset
 from hub.domain import codes
 from hub.domain.principal import Principal
 from hub.gateways.heartbeats import Heartbeats
@@ -51,15 +51,17 @@ class RawSocket(JobStream):
         self.begin(websocket)
         websocket.begin(self)  # last: it may have sent too much already
 
-    def form(self, what: Message | Reset) -> bytes:
+    door = "WEBSOCKET"
+
+    def form(self, what: Message | Notice | Reset) -> bytes:
         return what.websocket
 
     def say_end(self) -> None:
         if self._websocket is not None:
             self._websocket.close(1000, wait=True)
 
-    def say_closing(self, code: codes.Code, retry_after: float | None) -> None:
-        del retry_after  # a close frame has no place for it
+    def say_closing(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
+        del retry_after, message  # a close frame has no place for them
         if self._websocket is not None:
             self._websocket.close(code.ws or 1011, code.name, wait=True)
 

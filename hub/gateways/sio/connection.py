@@ -1,13 +1,15 @@
 """One client of the namespace ``/``: a subscriber that writes Socket.IO packets."""
 
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from hub.delivery.message import Message, Reset, Run
+from hub import metrics
+from hub.delivery.message import Message, Notice, Reset, Run
 from hub.delivery.outbox import Entry
 from hub.domain import codes
 from hub.domain.events import Position
@@ -30,8 +32,8 @@ class Connection:
 
     __slots__ = (
         "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
-        "_limit", "_live", "_offset", "_roster", "_socket", "_summary", "arrival", "client",
-        "principal", "promised", "session", "unread",
+        "_limit", "_live", "_offset", "_roster", "_socket", "_summary", "arrival", "began",
+        "client", "ended_by", "principal", "promised", "session", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -39,6 +41,8 @@ class Connection:
     ) -> None:
         self.client = client
         self.principal = principal
+        self.began = time.time()
+        self.ended_by = ""  # the code of the hub's reason, when it was the hub
         self._channels: dict[str, int] = {}
         self.session = session
         self.arrival: Arrival | None = None  # what connecting joined, until it is told of
@@ -217,18 +221,51 @@ class Connection:
         prefix = self._roster.prefix
         return prefix + ".".join(map(str, self.channels.values())).encode() if prefix else b""
 
-    def tell_closing(self, code: codes.Code, retry_after: float | None = None) -> None:
+    def tell_closing(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
         """Sends ``closing``; the caller ends the connection."""
-        self.send("closing", _closing(code, retry_after))
+        self.ended_by = code.name
+        self.send("closing", _closing(code, retry_after, message))
 
-    async def close(self, code: codes.Code, retry_after: float | None = None) -> None:
+    async def close(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
         """Sends ``closing`` and ends the connection, so that a stock client comes back by itself
-        exactly when the code says that it may."""
-        self.tell_closing(code, retry_after)
-        if code.retry:
-            await self._socket.close(reason=code.name, code=code.ws or 1000)
-        else:
+        exactly when the code says that it may. ``message``: in place of the code's own."""
+        self.tell_closing(code, retry_after, message)
+        if not code.retry:  # a stock client does not come back after this
             await self.client.disconnect()
+        await self._socket.close(reason=code.name, code=code.ws or 1000)
+
+    # -- what administrators see and do -----------------------------------------------------------
+
+    door = "SOCKETIO"
+
+    @property
+    def sid(self) -> str:
+        """What the client knows itself by."""
+        return self.client.sid
+
+    @property
+    def address(self) -> str:
+        """Where the client connects from."""
+        return str(self.client.environ.get("REMOTE_ADDR", ""))
+
+    @property
+    def outbox_bytes(self) -> int:
+        """What waits for the client to read it."""
+        return self._socket.outbox.bytes
+
+    def tell(self, notice: Notice) -> None:
+        """As ``relay``."""
+        self.relay(notice.socketio)
+
+    def end(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
+        """As ``close``, soon."""
+        self._socket.host.spawn(self.close(code, retry_after, message))
 
     def _hold(self, what: Sequence[Message | Reset]) -> None:
         self._held_bytes += sum(len(each) for each in what)
@@ -277,6 +314,8 @@ class Connection:
 
     def _too_slow(self) -> None:
         """It is told, if it still listens, and resumes from its offsets when it returns."""
+        self.ended_by = codes.SLOW_CONSUMER.name
+        metrics.SLOW_CONSUMERS.add()
         head = _head("closing", _closing(codes.SLOW_CONSUMER, None))
         self._socket.abort(last=head + self.stamp(None))
 
@@ -320,8 +359,11 @@ def _head(event: str, payload: dict[str, Any]) -> bytes:
     return b"42" + msgspec.json.encode([event, payload])[:-1] + b',"'
 
 
-def _closing(code: codes.Code, retry_after: float | None) -> dict[str, Any]:
-    fields: dict[str, Any] = {"code": code.name, "message": code.message, "reconnect": code.retry}
+def _closing(
+    code: codes.Code, retry_after: float | None, message: str | None = None
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {"code": code.name, "message": message or code.message}
+    fields["reconnect"] = code.retry
     if retry_after is not None:
         fields["retryAfter"] = retry_after
     return fields

@@ -12,6 +12,7 @@ from hub.domain.events import Position
 from hub.domain.inbox import Member
 from hub.domain.principal import Principal
 from hub.domain.shapes import parse
+from hub.gateways.endings import note_end
 from hub.gateways.sio import packets
 from hub.gateways.sio.commands import RESERVED, Since, position_of
 from hub.gateways.sio.connection import Command, Connection, position_fields
@@ -138,6 +139,7 @@ class HubNamespace:
         """Forgets the client; costs what it had joined. It may come back if its line broke, not if
         it or the hub took leave."""
         connection: Connection = client.state
+        note_end(connection, reason)
         self._leave_all(connection)
         if client.socket.closed:
             connection.session.lose()

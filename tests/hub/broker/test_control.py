@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from hub.broker.connect import open_redis
@@ -80,15 +81,13 @@ async def test_who_does_not_answer_is_not_waited_for_longer(server: RedisServer)
 
 @pytest.mark.timeout(60)
 async def test_what_was_told_while_a_node_was_cut_off_is_carried_out_when_it_is_back(
-    server: RedisServer,
+    server: RedisServer, sync_redis: SyncRedis
 ) -> None:
     async with nodes(server, "a", "b") as (a, b):
         await a.control.ask("note", "last", ["a", "b"], within=5)
         b.orders.clear()
         # Its connections are cut, again and again, while the orders are given.
         for number in range(20):
-            await a.control._redis.execute_command(
-                "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"
-            )
+            sync_redis.client_kill_filter(_type="normal", skipme=True)
             await a.control.tell("note", number)
         await eventually(lambda: b.has(*range(20)))

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from config.values import Rate
-from hub.delivery.message import Message, Reset
+from hub.delivery.message import Message, Notice, Reset
 from hub.domain import codes, times
 from hub.domain.events import Encoded
 from hub.domain.principal import Principal, Role
@@ -64,15 +64,16 @@ class Plain(JobStream):
 
     ending: str | None = None
 
-    def form(self, what: Message | Reset) -> bytes:
+    def form(self, what: Message | Notice | Reset) -> bytes:
         if isinstance(what, Message):
             return what.envelope + b"\n"
+        assert isinstance(what, Reset)
         return what._typed + b"\n"
 
     def say_end(self) -> None:
         self.ending = "end"
 
-    def say_closing(self, code: codes.Code, retry_after: float | None) -> None:
+    def say_closing(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
         self.ending = code.name
 
     def ping(self) -> None:

@@ -1,0 +1,44 @@
+"""A connection of any door, as whoever is not its door sees it."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from hub.delivery.message import Notice
+from hub.domain import codes
+from hub.domain.principal import Principal
+
+
+class Present(Protocol):
+    """A connection as administrators see it."""
+
+    principal: Principal
+    began: float
+    ended_by: str
+
+    @property
+    def door(self) -> str:
+        """``SOCKETIO``, ``WEBSOCKET`` or ``SSE``."""
+
+    @property
+    def sid(self) -> str:
+        """Its name, unlike any other."""
+
+    @property
+    def address(self) -> str:
+        """Where it comes from."""
+
+    @property
+    def channels(self) -> Collection[str]:
+        """What it follows."""
+
+    @property
+    def outbox_bytes(self) -> int:
+        """What waits for the client to read it."""
+
+    def tell(self, notice: Notice) -> None:
+        """Sends something that no log has, if there is room for it now."""
+
+    def end(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
+        """Tells the client why, and ends the connection, soon. Must not raise."""
