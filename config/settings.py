@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     idle_timeout: Seconds = 1800
     job_retention: Annotated[int, Field(ge=1)] = 86_400
     notification_retention: Annotated[int, Field(ge=1)] = 7_776_000
+    audit_retention: Annotated[int, Field(ge=1)] = 7_776_000
+    """How long what administrators did is kept."""
     rate_commands: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(20, 1)
     rate_connects: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(60, 60)
     outbox_bytes: Annotated[int, Field(ge=1024)] = 1_048_576

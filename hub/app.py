@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from config.logs import get_logger, setup_logging
 from config.settings import Settings
 from config.trouble import Trouble
+from hub.administration import Administration
 from hub.broker.connect import command, open_redis
 from hub.broker.emitters import Emitters
 from hub.broker.hotlog import HotLog
@@ -193,6 +194,17 @@ async def node(
     if handover is not None:
         handover.attach(app, sio.eio)
     nodes = Nodes(redis, this_node(address))
+    admin = Administration(
+        settings,
+        redis,
+        db,
+        nodes=nodes,
+        sio=sio,
+        streams=streams,
+        following=following,
+        authenticator=authenticator,
+    )
+    app.add_routes(admin.routes())
     app[SOCKETS], app[FOLLOWING], app[NODES] = sio, following, nodes
 
     async def leave(seconds: float) -> None:
@@ -205,8 +217,11 @@ async def node(
     app.on_shutdown.append(lambda _: sio.eio.stop())  # else aiohttp waits for them, in vain
 
     async with asyncio.TaskGroup() as tasks:
-        works = (following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run())
-        running = [tasks.create_task(work) for work in (*works, nodes.run(), slots.run())]
+        works = (
+            *(following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run()),
+            *(nodes.run(), slots.run(), *admin.works()),
+        )
+        running = [tasks.create_task(work) for work in works]
         await live.wait_connected(_PATIENCE)
         try:
             yield app
@@ -215,6 +230,7 @@ async def node(
                 task.cancel()
     await sessions.close()
     await slots.close()
+    await admin.close()
     await nodes.leave()
     await live.close()
     await emitters.close()

@@ -35,8 +35,8 @@ class Present(Protocol):
     def outbox_bytes(self) -> int:
         """What waits for the client to read it."""
 
-    def tell(self, notice: Notice) -> None:
-        """Sends something that no log has, if there is room for it now."""
+    def tell(self, notice: Notice) -> bool:
+        """Sends something that no log has, if there is room for it now; whether it did."""
 
     def end(
         self, code: codes.Code, retry_after: float | None = None, message: str | None = None

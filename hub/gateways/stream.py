@@ -211,13 +211,14 @@ class JobStream(ABC):
         """What waits for the client to read it."""
         return self._outbox.bytes
 
-    def tell(self, notice: Notice) -> None:
-        """Sends something that no log has, if there is room for it now."""
+    def tell(self, notice: Notice) -> bool:
+        """Sends something that no log has, if there is room for it now; whether it did."""
         data = self.form(notice)
         if self._line is not None and self.reading:
             self._line.send(data)
-        elif not self._over and self._outbox.bytes + len(data) <= self._outbox.limit:
-            self._outbox.offer(data)
+            return True
+        room = not self._over and self._outbox.bytes + len(data) <= self._outbox.limit
+        return room and self._outbox.offer(data)
 
     def end(
         self, code: codes.Code, retry_after: float | None = None, message: str | None = None

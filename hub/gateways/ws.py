@@ -3,10 +3,10 @@
 import asyncio
 from typing import Final
 
-from config.values import Rate
 from hub.delivery.message import Message, Notice, Reset
 from hub.domain import codes
 from hub.domain.principal import Principal
+from hub.gateways.allowance import Allowance
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.stream import JobStream
 from hub.gateways.streams import Streams
@@ -15,25 +15,6 @@ from hub.gateways.websocket import WebSocket
 PING_EVERY: Final = 4.0
 PONG_WITHIN: Final = 10.0
 """Seconds: a peer that is gone is found, and its slot free, within 14 s."""
-
-
-class Allowance:
-    """So much at once, and as much again in each period; what is not used does not add up."""
-
-    __slots__ = ("_each", "_free_at", "_period")
-
-    def __init__(self, rate: Rate) -> None:
-        self._each = rate.seconds / rate.amount
-        self._period = float(rate.seconds)
-        self._free_at = 0.0
-
-    def take(self, now: float) -> bool:
-        """Whether one more is allowed at ``now`` (seconds, of any clock that goes on)."""
-        free_at = max(self._free_at, now) + self._each
-        if free_at - now > self._period + self._each / 2:
-            return False
-        self._free_at = free_at
-        return True
 
 
 class RawSocket(JobStream):

@@ -65,8 +65,19 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
             name="jobs",
             partialFilterExpression={"job": {"$exists": True}},
         ),
+        IndexModel(
+            [("job.started_at", DESCENDING), ("_id", DESCENDING)],
+            name="recent_jobs",
+            partialFilterExpression={"job": {"$exists": True}},
+        ),
+        IndexModel(
+            [("job.status", ASCENDING), ("job.started_at", DESCENDING), ("_id", DESCENDING)],
+            name="job_status",
+            partialFilterExpression={"job": {"$exists": True}},
+        ),
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
+    "audit": [IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0)],
     "notifications": [
         _inbox_index("inbox"),
         _inbox_index("unread", "read"),

@@ -209,12 +209,15 @@ class Connection:
         """Sends an event of the hub's own, with the recovery string last."""
         self._socket.push(_Stamped(self, _head(event, payload)))
 
-    def relay(self, head: bytes) -> None:
+    def relay(self, head: bytes) -> bool:
         """Sends an event that no log has, if there is room for it now: nobody is cut off for it,
-        and no event that is stored gives way. ``head``: the packet up to its recovery string."""
+        and no event that is stored gives way. ``head``: the packet up to its recovery string. Says
+        whether there was."""
         outbox = self._socket.outbox
-        if self._held is None and outbox.bytes + len(head) <= outbox.limit:
+        room = self._held is None and outbox.bytes + len(head) <= outbox.limit
+        if room:
             self._socket.push(_Stamped(self, head))
+        return room
 
     def recovery(self) -> bytes:
         """The offset of Socket.IO's connection state recovery: the position in each channel."""
@@ -226,7 +229,7 @@ class Connection:
     ) -> None:
         """Sends ``closing``; the caller ends the connection."""
         self.ended_by = code.name
-        self.send("closing", _closing(code, retry_after, message))
+        self.send("closing", closing_fields(code, retry_after, message))
 
     async def close(
         self, code: codes.Code, retry_after: float | None = None, message: str | None = None
@@ -257,9 +260,9 @@ class Connection:
         """What waits for the client to read it."""
         return self._socket.outbox.bytes
 
-    def tell(self, notice: Notice) -> None:
+    def tell(self, notice: Notice) -> bool:
         """As ``relay``."""
-        self.relay(notice.socketio)
+        return self.relay(notice.socketio)
 
     def end(
         self, code: codes.Code, retry_after: float | None = None, message: str | None = None
@@ -316,7 +319,7 @@ class Connection:
         """It is told, if it still listens, and resumes from its offsets when it returns."""
         self.ended_by = codes.SLOW_CONSUMER.name
         metrics.SLOW_CONSUMERS.add()
-        head = _head("closing", _closing(codes.SLOW_CONSUMER, None))
+        head = _head("closing", closing_fields(codes.SLOW_CONSUMER, None))
         self._socket.abort(last=head + self.stamp(None))
 
     def too_large(self) -> None:
@@ -359,9 +362,10 @@ def _head(event: str, payload: dict[str, Any]) -> bytes:
     return b"42" + msgspec.json.encode([event, payload])[:-1] + b',"'
 
 
-def _closing(
+def closing_fields(
     code: codes.Code, retry_after: float | None, message: str | None = None
 ) -> dict[str, Any]:
+    """The payload of ``closing``."""
     fields: dict[str, Any] = {"code": code.name, "message": message or code.message}
     fields["reconnect"] = code.retry
     if retry_after is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 
+from hub import metrics
 from hub.broker.hotlog import Batch, HotLog
 from hub.broker.journal import Entry, Journal, PartitionReader
 from hub.domain.events import Event, Position
@@ -79,6 +80,7 @@ class Ingest:
         """
         accepted, malformed = parse(entries, reader.partition, self._partitions)
         plan = await self._store(accepted, redelivered=redelivered)
+        metrics.INGESTED.add(len(plan.append))
         self._on_step("stored")
         await announce(self._stores.inboxes, plan.announcements)
         self._on_step("announced")
@@ -90,6 +92,7 @@ class Ingest:
             await self._journal.append(plan.forward)
         self._on_step("forwarded")
         if letters := [*malformed, *plan.dead]:
+            metrics.BURIED.add(len(letters))
             await reader.bury(letters)
         self._on_step("buried")
         await reader.acknowledge(entries)

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from config.logs import get_logger
 from config.trouble import Trouble
+from hub import metrics
 from hub.broker import keys as key_names
 from hub.broker.connect import command, honour_cancellation
 from hub.broker.journal import DeadLetter, Entry, PartitionReader
@@ -55,6 +56,7 @@ class IngestWorker:
         self._leases = Leases(redis, worker_id, LEASE)
         self._readers: dict[int, asyncio.Task[None]] = {}
         self._workers = 1
+        self._told = 0  # of the events stored, how many the cluster knows of
         self._trouble = Trouble(_log, "ingest.held_up", "ingest.goes_on")
 
     async def run(self) -> None:
@@ -127,7 +129,9 @@ class IngestWorker:
             pipe.zadd(key_names.INGEST_WORKERS, {self.id: now})
             pipe.zremrangebyscore(key_names.INGEST_WORKERS, "-inf", now - LEASE)
             pipe.zcard(key_names.INGEST_WORKERS)
-            _, _, alive = await pipe.execute()
+            pipe.incrby(key_names.INGESTED, fresh := int(metrics.INGESTED.total) - self._told)
+            _, _, alive, _ = await pipe.execute()
+        self._told += fresh
         return max(1, int(alive))
 
     def _assign(self, group: asyncio.TaskGroup, held: set[int]) -> None:

@@ -14,10 +14,10 @@ from hub.delivery.message import Message, Notice, Reset
 from hub.domain import codes, times
 from hub.domain.events import Encoded
 from hub.domain.principal import Principal, Role
+from hub.gateways.allowance import Allowance
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.stream import JobStream
 from hub.gateways.streams import Streams
-from hub.gateways.ws import Allowance
 from hub.services.channels import Channels
 
 JOB = "job:j1"
