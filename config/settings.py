@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     partitions: Annotated[int, Field(ge=1, le=100)] = 16
     """Journal partitions. Every process of a cluster needs the same number, for good."""
 
+    trace_sample: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """The share of events whose way is noted, for administrators to look up."""
+
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(values.upper)
     ] = "INFO"

@@ -15,6 +15,8 @@ from hub.broker.figures import FiguresStore
 from hub.broker.journal import Journal
 from hub.broker.keys import Keys
 from hub.broker.nodes import Nodes
+from hub.broker.traces import TraceStore
+from hub.delivery.witness import Witness
 from hub.gateways.http.metrics import MetricsResource
 from hub.gateways.orders import Orders
 from hub.gateways.presence import Presence
@@ -26,12 +28,17 @@ from hub.gateways.streams import Streams
 from hub.services.admin.broadcast import Broadcasts
 from hub.services.admin.cluster import Cluster
 from hub.services.admin.stats import Stats
+from hub.services.admin.tails import Tails
+from hub.services.admin.trace import Traces
 from hub.services.admin.trail import Trail
 from hub.services.authenticate import Authenticator
 from hub.services.following import Following
+from hub.services.tracing import Tracer
 from hub.stores.audit import Audit
+from hub.stores.events import Events
 from hub.stores.joblist import JobList
 from hub.stores.mongo import Database
+from hub.stores.notifications import Notifications
 
 
 class Administration:
@@ -47,6 +54,7 @@ class Administration:
         sio: SocketServer,
         streams: Streams,
         following: Following,
+        witness: Witness,
         authenticator: Authenticator,
     ) -> None:
         keys = Keys(settings.partitions)
@@ -60,10 +68,17 @@ class Administration:
         self._metrics = MetricsResource(sampler, backlog)
         cluster = Cluster(self.control, nodes)
         broadcasts = Broadcasts(cluster, Journal(redis, keys))
-        commands = AdminCommands(cluster, broadcasts, self._stats, backlog, jobs, self._trail)
+        store = TraceStore(redis)
+        self._tracer = Tracer(store, nodes.me.id, settings.trace_sample, witness)
+        self._tails = Tails(store, self.control, nodes, self._tracer)
+        traces = Traces(store, Events(db), Notifications(db), backlog)
+        commands = AdminCommands(
+            *(cluster, broadcasts, self._stats, backlog, jobs, self._trail, traces, self._tails)
+        )
         self._namespace = AdminNamespace(
             authenticator, self._stats, self._trail, commands.table(), settings.rate_commands
         )
+        self._namespace.on_gone = self._tails.end
         sio.register("/admin", self._namespace)
 
     def routes(self) -> list[web.RouteDef]:
@@ -72,8 +87,10 @@ class Administration:
 
     def works(self) -> list[Coroutine[Any, Any, None]]:
         """What has to run as long as the node does."""
-        running = (self.control, self._stats, self._trail, self._namespace)
-        return [each.run() for each in running]
+        return [
+            *(self.control.run(), self._stats.run(), self._trail.run(), self._namespace.run()),
+            *(self._tracer.run(), self._tails.run()),
+        ]
 
     async def close(self) -> None:
         """Takes this node off the figures and frees connections. To be called when what has to run

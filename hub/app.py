@@ -29,6 +29,7 @@ from hub.broker.sessions import Sessions
 from hub.broker.slots import Slots
 from hub.broker.tickets import TicketStore
 from hub.delivery.cork import Cork
+from hub.delivery.witness import Witness
 from hub.gateways.doors import Doors
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.inbox import InboxResources
@@ -155,7 +156,7 @@ async def node(
     mongo = open_mongo(settings.mongo_url)
     db = mongo[settings.mongo_db]
     events, heads = Events(db), Heads(db)
-    following = Following(heads, CatchUp(events, HotLog(redis, keys)))
+    following = Following(heads, CatchUp(events, HotLog(redis, keys)), witness := Witness())
     sessions = Sessions(redis, keys, settings.recovery_seconds)
     cork = Cork()
 
@@ -202,6 +203,7 @@ async def node(
         sio=sio,
         streams=streams,
         following=following,
+        witness=witness,
         authenticator=authenticator,
     )
     app.add_routes(admin.routes())

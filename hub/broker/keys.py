@@ -49,6 +49,11 @@ def trace(event_id: str) -> str:
     return f"hub:trace:{event_id}"
 
 
+def tail(channel: str) -> str:
+    """Stream of what happens to the events of a channel that is watched."""
+    return f"hub:tail:{channel}"
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Key names for a deployment with this many partitions."""

@@ -43,10 +43,10 @@ class Duo:
 
 
 @asynccontextmanager
-async def duo(system: System) -> AsyncIterator[Duo]:
+async def duo(system: System, **env: str) -> AsyncIterator[Duo]:
     """A second node and the administrator ``root``."""
     port = free_port()
-    other = Program(["hub", "serve", "--port", str(port)], environment(system.settings))
+    other = Program(["hub", "serve", "--port", str(port)], environment(system.settings, **env))
     await other.start()
     url = f"http://127.0.0.1:{port}"
     try:

@@ -61,7 +61,6 @@ class AdminClient:
         self.ended_by = ""
         self.allowance = Allowance(rate)
         self.expiry: asyncio.TimerHandle | None = None
-        self.tails: set[str] = set()
 
     @property
     def sid(self) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,8 +15,10 @@ from hub.domain.shapes import parse
 from hub.gateways.sio.admin import Act, AdminCommand
 from hub.services.admin.broadcast import Audience, Broadcasts, Words
 from hub.services.admin.cluster import Cluster
-from hub.services.admin.orders import Target
+from hub.services.admin.orders import Kicked, Target
 from hub.services.admin.stats import Stats
+from hub.services.admin.tails import Tails
+from hub.services.admin.trace import Traces, watched_channel
 from hub.services.admin.trail import Trail
 from hub.services.patience import patiently
 from hub.stores.joblist import JobList
@@ -25,6 +27,7 @@ PAGE: Final = 50
 """Items of one page."""
 
 _MESSAGE_AT_MOST: Final = 500
+_BANNED_AT_MOST: Final = 100  # users of one job or connection
 _LETTER: Final = re.compile(r"[0-9]{2}:[0-9]{1,15}-[0-9]{1,10}")
 _Sid = Annotated[str, Meta(min_length=1, max_length=64)]
 _Cursor = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -57,6 +60,19 @@ class KickPayload(_Payload, frozen=True):
     job_id: UserId | None = None
     message: Annotated[str, Meta(min_length=1, max_length=_MESSAGE_AT_MOST)] | None = None
     ban_seconds: Annotated[int, Meta(ge=1, le=31_536_000)] | None = None
+
+
+class Unban(_Payload, frozen=True):
+    """Whom to let in again."""
+
+    user_id: UserId
+
+
+class Revoke(_Payload, frozen=True):
+    """Exactly one of them."""
+
+    user_id: UserId | None = None
+    jti: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
 
 
 class _Users(_Payload, frozen=True):
@@ -94,10 +110,37 @@ class Paged(_Payload, frozen=True):
     cursor: _Cursor | None = None
 
 
+class TracePayload(_Payload, frozen=True):
+    """Exactly one of them."""
+
+    notification_id: Annotated[str, Meta(max_length=36)] | None = None
+    event_id: Annotated[str, Meta(max_length=36)] | None = None
+
+
+class TailPayload(_Payload, frozen=True):
+    """Exactly one of them."""
+
+    user_id: UserId | None = None
+    job_id: UserId | None = None
+
+
 class Letters(_Payload, frozen=True):
     """Dead letters by their ids."""
 
     ids: Annotated[list[_LetterId], Meta(min_length=1, max_length=100)]
+
+
+class Banning(Protocol):
+    """Keeping people out, on the whole cluster within a second. Raises ``HubError`` UNAVAILABLE."""
+
+    async def ban(self, user_id: str, seconds: float, message: str | None = None) -> None:
+        """Ends every connection of the user and lets none in for that long."""
+
+    async def unban(self, user_id: str) -> None:
+        """Ends a ban."""
+
+    async def revoke(self, *, user_id: str | None = None, token_id: str | None = None) -> None:
+        """Takes back one token, or all tokens of a user that were issued until now."""
 
 
 class AdminCommands:
@@ -111,6 +154,8 @@ class AdminCommands:
         backlog: Backlog,
         jobs: JobList,
         trail: Trail,
+        traces: Traces,
+        tails: Tails,
     ) -> None:
         self._cluster = cluster
         self._broadcasts = broadcasts
@@ -118,6 +163,9 @@ class AdminCommands:
         self._backlog = backlog
         self._jobs = jobs
         self._trail = trail
+        self._traces = traces
+        self._tails = tails
+        self._bans: Banning | None = None
 
     def table(self) -> dict[str, AdminCommand]:
         """The commands by name."""
@@ -131,7 +179,15 @@ class AdminCommands:
             "dead:replay": self.replay,
             "dead:drop": self.drop,
             "audit": self.audit,
+            "trace": self.trace,
+            "tail": self.tail,
+            "untail": self.untail,
         }
+
+    def ban_table(self, bans: Banning) -> dict[str, AdminCommand]:
+        """Those that need ``bans``."""
+        self._bans = bans
+        return {"unban": self.unban, "revoke": self.revoke}
 
     async def stats(self, act: Act, raw: Any) -> dict[str, Any]:
         """The figures of now, and those of the last minutes if they are wanted."""
@@ -156,8 +212,46 @@ class AdminCommands:
         target = _one_target(wanted.user_id, wanted.sid, wanted.job_id)
         act.target = str(target)
         act.details = _given({"message": wanted.message, "banSeconds": wanted.ban_seconds})
-        kicked = await self._cluster.kick(target, codes.KICKED, wanted.message)
+        if wanted.ban_seconds is None:
+            kicked = await self._cluster.kick(target, codes.KICKED, wanted.message)
+        else:
+            kicked = await self._ban(target, wanted.ban_seconds, wanted.message)
         return {"connections": kicked.connections, "users": kicked.users}
+
+    async def _ban(self, target: Target, seconds: int, message: str | None) -> Kicked:
+        """First nobody of them can come back, then they are sent away."""
+        users = [target.user_id] if target.user_id is not None else await self._users(target)
+        for user in users:
+            await self._banning.ban(user, seconds, message)
+        # A ban ends a user's connections by itself; the answer is what there was to end.
+        kicked = await self._cluster.kick(target, codes.BANNED, message, seconds)
+        return Kicked(kicked.connections, sorted({*users, *kicked.users}))
+
+    async def _users(self, target: Target) -> list[str]:
+        found = await self._cluster.find(target, "", _BANNED_AT_MOST)
+        return sorted({each.user_id for each in found})
+
+    @property
+    def _banning(self) -> Banning:
+        if self._bans is None:
+            raise codes.HubError(codes.UNAVAILABLE, "nobody keeps bans here")
+        return self._bans
+
+    async def unban(self, act: Act, raw: Any) -> dict[str, Any]:
+        """Lets a user in again."""
+        user = parse(Unban, raw).user_id
+        act.target = f"user:{user}"
+        await self._banning.unban(user)
+        return {}
+
+    async def revoke(self, act: Act, raw: Any) -> dict[str, Any]:
+        """Takes back tokens that were issued until now."""
+        wanted = parse(Revoke, raw)
+        if (wanted.user_id is None) == (wanted.jti is None):
+            raise codes.invalid("payload", "needs exactly one of userId and jti")
+        act.target = f"user:{wanted.user_id}" if wanted.jti is None else f"jti:{wanted.jti}"
+        await self._banning.revoke(user_id=wanted.user_id, token_id=wanted.jti)
+        return {}
 
     async def broadcast(self, act: Act, raw: Any) -> dict[str, Any]:
         """Says something to many."""
@@ -220,12 +314,45 @@ class AdminCommands:
         more = page[-1].id if len(found) > PAGE else None
         return {"items": [each.wire() for each in page], "nextCursor": more}
 
+    async def trace(self, act: Act, raw: Any) -> dict[str, Any]:
+        """What is known of an event's way."""
+        wanted = parse(TracePayload, raw)
+        given = [each for each in (wanted.notification_id, wanted.event_id) if each is not None]
+        if len(given) != 1 or not ids.is_uuid(given[0].lower()):
+            raise codes.invalid("payload", "needs a UUID as notificationId or eventId")
+        act.target = f"event:{given[0].lower()}"
+        return await self._traces.find(given[0].lower())
+
+    async def tail(self, act: Act, raw: Any) -> dict[str, Any]:
+        """Shows what happens to the events of a user or job, as ``tail`` events."""
+        channel = _watched(act, raw)
+        admin = act.who
+        await self._tails.begin(admin, channel, lambda step: admin.emit("tail", step))
+        return {"channel": channel}
+
+    async def untail(self, act: Act, raw: Any) -> dict[str, Any]:
+        """Shows them no more; harmless when they were not shown."""
+        if raw == {}:
+            act.target = "all"
+            self._tails.end(act.who)
+        else:
+            self._tails.end(act.who, _watched(act, raw))
+        return {}
+
     @staticmethod
     def _letters(act: Act, raw: Any) -> list[str]:
         wanted = list(dict.fromkeys(parse(Letters, raw).ids))
         act.target = ",".join(wanted[:5]) + ("…" if len(wanted) > 5 else "")
         act.details = {"ids": wanted}
         return wanted
+
+
+def _watched(act: Act, raw: Any) -> str:
+    wanted = parse(TailPayload, raw)
+    if (wanted.user_id is None) == (wanted.job_id is None):
+        raise codes.invalid("payload", "needs exactly one of userId and jobId")
+    act.target = watched_channel(wanted.user_id, wanted.job_id)
+    return act.target
 
 
 def _one_target(

@@ -11,6 +11,7 @@ KICK: Final = "kick"
 FIND: Final = "find"
 SAY: Final = "say"
 VIEWERS: Final = "viewers"
+TAILS: Final = "tails"
 
 
 class Target(Struct, frozen=True):

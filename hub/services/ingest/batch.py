@@ -12,6 +12,7 @@ from hub.domain.events import Event, Position
 from hub.services.inbox.unread import InboxStores, Unreads
 from hub.services.ingest.inboxes import Accepted, InboxWriter, announce
 from hub.services.ingest.plan import DEFAULT_RETENTION, OutOfStep, Plan, Planner, parse
+from hub.services.tracing import Tracer
 from hub.stores.events import AlreadyStored, Events
 from hub.stores.heads import Heads
 
@@ -61,6 +62,7 @@ class Ingest:
         partitions: int,
         on_step: Callable[[str], None] = _nothing,
         retention: timedelta = DEFAULT_RETENTION,
+        tracer: Tracer | None = None,
     ) -> None:
         self._stores = stores
         self._hot_log = hot_log
@@ -68,6 +70,7 @@ class Ingest:
         self._partitions = partitions
         self._on_step = on_step
         self._retention = retention
+        self._tracer = tracer
         self._unreads = Unreads(stores.inboxes)
 
     async def process(
@@ -81,6 +84,8 @@ class Ingest:
         accepted, malformed = parse(entries, reader.partition, self._partitions)
         plan = await self._store(accepted, redelivered=redelivered)
         metrics.INGESTED.add(len(plan.append))
+        if self._tracer is not None and self._tracer.active:
+            self._tracer.stored(plan.append)
         self._on_step("stored")
         await announce(self._stores.inboxes, plan.announcements)
         self._on_step("announced")

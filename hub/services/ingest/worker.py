@@ -20,6 +20,7 @@ from hub.broker.keys import Keys
 from hub.broker.leases import Leases
 from hub.domain import codes
 from hub.services.ingest.batch import Contended, Ingest
+from hub.services.tracing import Tracer
 
 LEASE: Final = 3.0
 """Seconds that a partition stays with a worker that died."""
@@ -46,6 +47,7 @@ class IngestWorker:
         keys: Keys,
         ingest: Ingest,
         on_ready: Callable[[], None],
+        tracer: Tracer | None = None,
     ) -> None:
         self.id = worker_id
         self._redis = redis
@@ -56,6 +58,7 @@ class IngestWorker:
         self._leases = Leases(redis, worker_id, LEASE)
         self._readers: dict[int, asyncio.Task[None]] = {}
         self._workers = 1
+        self._tracer = tracer
         self._told = 0  # of the events stored, how many the cluster knows of
         self._trouble = Trouble(_log, "ingest.held_up", "ingest.goes_on")
 
@@ -63,6 +66,8 @@ class IngestWorker:
         """Works until cancelled; then finishes nothing half-way that a successor would not redo."""
         try:
             async with asyncio.TaskGroup() as group:
+                if self._tracer is not None:
+                    group.create_task(self._tracer.run())
                 await self._keep_leases(group)
         finally:
             await self._leave()
