@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     partitions: Annotated[int, Field(ge=1, le=100)] = 16
     """Journal partitions. Every process of a cluster needs the same number, for good."""
 
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """Where an ingest worker serves its metrics; a node serves them at ``/metrics``."""
     trace_sample: Annotated[float, Field(ge=0, le=1)] = 0.01
     """The share of events whose way is noted, for administrators to look up."""
 

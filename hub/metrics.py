@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import accumulate
 from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest, start_http_server
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -59,7 +59,7 @@ class Count:
 
     def collect(self) -> Metric:
         family = CounterMetricFamily(self.name, self._meaning, labels=self._labels)
-        for labels, value in self.by_labels.items():
+        for labels, value in list(self.by_labels.items()):
             family.add_metric(labels, value)
         return family
 
@@ -84,7 +84,7 @@ class Level:
 
     def collect(self) -> Metric:
         family = GaugeMetricFamily(self.name, self._meaning, labels=self._labels)
-        for labels, value in self._values.items():
+        for labels, value in list(self._values.items()):
             family.add_metric(labels, value)
         return family
 
@@ -132,7 +132,7 @@ class Spread:
     def collect(self) -> Metric:
         family = HistogramMetricFamily(self.name, self._meaning, labels=self._labels)
         names = [*map(str, self.bounds), "+Inf"]
-        for labels, counts in self._counts.items():
+        for labels, counts in list(self._counts.items()):
             buckets = list(zip(names, map(float, accumulate(counts)), strict=True))
             family.add_metric(labels, buckets, self._sums[labels])
         return family
@@ -226,6 +226,22 @@ REGISTRY.register(_Hub())
 def exposition() -> bytes:
     """All metrics in Prometheus' text form."""
     return generate_latest(REGISTRY)
+
+
+@contextmanager
+def served(port: int | None) -> Iterator[None]:
+    """Serves them on a port of its own, for a process that serves nothing else; not at all without
+    a port. Raises ``OSError`` when the port is taken."""
+    if port is None:
+        yield
+        return
+    server, thread = start_http_server(port, registry=REGISTRY)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def closed(door: str, reason: str) -> None:

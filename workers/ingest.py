@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from config.logs import get_logger, setup_logging
 from config.settings import Settings, SettingsError, load_settings
 from config.trouble import Trouble
+from hub import metrics
 from hub.broker.connect import open_redis
 from hub.broker.hotlog import HotLog
 from hub.broker.journal import Journal
@@ -66,7 +67,8 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
         name, redis, reading, keys, ingest, on_ready=lambda: _ready(name), tracer=tracer
     )
     try:
-        await _until_stopped(_prepared(worker, db))
+        with metrics.served(settings.metrics_port):
+            await _until_stopped(_prepared(worker, db))
     finally:
         await reading.aclose()
         await redis.aclose()

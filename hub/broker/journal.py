@@ -8,6 +8,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from hub import metrics
 from hub.broker.connect import command
 from hub.broker.keys import Keys
 from hub.broker.scripts import Call, Script
@@ -62,7 +63,8 @@ class Journal:
         async with self._redis.pipeline(transaction=False) as pipe:
             for publication in publications:
                 pipe.xadd(*journal_entry(self._keys, publication))
-            await pipe.execute()
+            with metrics.STORES.timed("redis", "append"):
+                await pipe.execute()
 
     async def append_once(
         self, publications: Sequence[AnyPublication], *, remember: int

@@ -9,6 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from hub.domain.patience import PATIENCE
+from hub.stores.timing import Timing
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
@@ -34,6 +35,7 @@ def open_mongo(url: str, *, timeout: float = _READ_TIMEOUT) -> AsyncMongoClient[
         connectTimeoutMS=int(timeout * 1000),
         uuidRepresentation="standard",
         appname="hub",
+        event_listeners=[Timing()],
     )
 
 

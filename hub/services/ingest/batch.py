@@ -81,6 +81,12 @@ class Ingest:
         ``redelivered``: they may have been processed in part. Raises ``PyMongoError``,
         ``RedisError`` or ``Contended``; the entries are then still pending and nothing is lost.
         """
+        with metrics.INGEST_BATCH.timed():
+            return await self._process(reader, entries, redelivered=redelivered)
+
+    async def _process(
+        self, reader: PartitionReader, entries: Sequence[Entry], *, redelivered: bool
+    ) -> Plan:
         accepted, malformed = parse(entries, reader.partition, self._partitions)
         plan = await self._store(accepted, redelivered=redelivered)
         metrics.INGESTED.add(len(plan.append))

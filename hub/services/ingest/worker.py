@@ -142,11 +142,13 @@ class IngestWorker:
     def _assign(self, group: asyncio.TaskGroup, held: set[int]) -> None:
         self._stop([number for number in self._readers if number not in held])
         for number in held - self._readers.keys():
+            metrics.LEASES.add(1, "partition", "taken")
             reader = PartitionReader(self._reading, self._keys, number)
             self._readers[number] = group.create_task(self._read(reader))
 
     def _stop(self, partitions: list[int]) -> None:
         for number in partitions:
+            metrics.LEASES.add(1, "partition", "lost")
             self._readers.pop(number).cancel()
             self._trouble.worked(number)
 
