@@ -31,8 +31,10 @@ from hub.services.admin.stats import Stats
 from hub.services.admin.tails import Tails
 from hub.services.admin.trace import Traces
 from hub.services.admin.trail import Trail
-from hub.services.authenticate import Authenticator
+from hub.services.bans import Bans
 from hub.services.following import Following
+from hub.services.guests import Guests
+from hub.services.identity import Identity
 from hub.services.tracing import Tracer
 from hub.stores.audit import Audit
 from hub.stores.events import Events
@@ -55,7 +57,9 @@ class Administration:
         streams: Streams,
         following: Following,
         witness: Witness,
-        authenticator: Authenticator,
+        guests: Guests,
+        identity: Identity,
+        bans: Bans,
     ) -> None:
         keys = Keys(settings.partitions)
         self._reading = open_redis(settings.redis_url or "", timeout=3 * BLOCK, max_connections=4)
@@ -75,8 +79,9 @@ class Administration:
         commands = AdminCommands(
             *(cluster, broadcasts, self._stats, backlog, jobs, self._trail, traces, self._tails)
         )
+        table = commands.table() | commands.ban_table(bans)
         self._namespace = AdminNamespace(
-            authenticator, self._stats, self._trail, commands.table(), settings.rate_commands
+            identity, guests, self._stats, self._trail, table, settings.rate_commands
         )
         self._namespace.on_gone = self._tails.end
         sio.register("/admin", self._namespace)

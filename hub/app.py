@@ -17,13 +17,15 @@ from config.logs import get_logger, setup_logging
 from config.settings import Settings
 from config.trouble import Trouble
 from hub.administration import Administration
+from hub.broker.attendance import Attendance
 from hub.broker.connect import command, open_redis
 from hub.broker.emitters import Emitters
-from hub.broker.hotlog import HotLog
+from hub.broker.hotlog import Batch, HotLog
 from hub.broker.journal import Journal
-from hub.broker.keys import Keys
+from hub.broker.keys import ORDERS, Keys
 from hub.broker.live import LiveChannels
 from hub.broker.nodes import Nodes, this_node
+from hub.broker.orders import OrderBook
 from hub.broker.receipts import Receipts
 from hub.broker.sessions import Sessions
 from hub.broker.slots import Slots
@@ -41,15 +43,19 @@ from hub.gateways.sio.commands import ChannelCommands
 from hub.gateways.sio.drain import drain
 from hub.gateways.sio.emissions import Emissions
 from hub.gateways.sio.hub import HubNamespace
+from hub.gateways.sio.identity import IdentityCommands
 from hub.gateways.sio.inbox import InboxCommands
 from hub.gateways.sio.server import SocketServer
 from hub.gateways.streams import Streams
 from hub.handover import Handover
 from hub.services.authenticate import Authenticator
+from hub.services.bans import Bans
 from hub.services.catchup import CatchUp
 from hub.services.channels import Channels
 from hub.services.following import Following
+from hub.services.guests import Guests
 from hub.services.health import Check, Health, Watch
+from hub.services.identity import Identity
 from hub.services.inbox.inbox import Inbox
 from hub.services.inbox.unread import InboxStores
 from hub.services.jobs import Jobs
@@ -73,6 +79,7 @@ FOLLOWING: Final = web.AppKey("following", Following)
 BODY_AT_MOST: Final = 1024 * 1024
 BACKLOG: Final = 4096
 _STOP_TIMEOUT: Final = 2.0
+_REVOKED_FOR: Final = 30 * 86_400.0  # seconds; no token lives longer, it is supposed
 _PATIENCE: Final = 2.0  # seconds that the start waits for Redis before it serves without
 _log = get_logger(__name__)
 
@@ -159,16 +166,40 @@ async def node(
     following = Following(heads, CatchUp(events, HotLog(redis, keys)), witness := Witness())
     sessions = Sessions(redis, keys, settings.recovery_seconds)
     cork = Cork()
+    attendance = Attendance(redis, keys, settings.max_connections_per_user)
+    book = OrderBook(redis, keys)
+    guests = Guests(
+        attendance,
+        book,
+        limit=settings.max_connections,
+        idle_after=settings.idle_timeout,
+    )
+
+    def on_batch(batch: Batch) -> None:
+        if batch.channel == ORDERS:
+            guests.hear(batch.envelopes)
+        else:
+            following.on_batch(batch)
 
     def on_restored() -> None:
         following.on_restored()
         sessions.save_all()
+        attendance.say_all()
 
-    live = LiveChannels(settings.redis_url, keys, following.on_batch, on_restored, lambda: cork)
+    live = LiveChannels(
+        settings.redis_url,
+        keys,
+        on_batch,
+        on_restored,
+        lambda: cork,
+        always=(ORDERS,),
+        on_up=guests.look_up,
+    )
     emissions = Emissions(following.followers, settings.max_message)
     emitters = Emitters(settings.redis_url, keys, emissions.hear)
     jobs = Jobs(heads, events)
     authenticator = Authenticator(settings)
+    identity = Identity(authenticator, guests)
     slots = Slots(redis, keys, settings.max_connections_per_job)
     channels = Channels(jobs, following, slots)
     sio = socket_server(settings, cork)
@@ -176,7 +207,8 @@ async def node(
     journal = Journal(redis, keys)
     inbox = Inbox(InboxStores(Notifications(db), Announcements(db), Inboxes(db)), heads, journal)
     commands = ChannelCommands(channels).table() | InboxCommands(inbox).table()
-    sio.register("/", HubNamespace(authenticator, channels, recovery, inbox, commands))
+    commands |= IdentityCommands(identity, guests, channels).table()
+    sio.register("/", HubNamespace(identity, guests, channels, recovery, inbox, commands))
 
     app = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
     watch = Watch(_needed_to_connect(db, live))
@@ -185,12 +217,12 @@ async def node(
     app.add_routes(HealthResources(health).routes())
     streams = Streams(channels, settings.outbox_bytes, settings.rate_commands)
     tickets = Tickets(TicketStore(redis, keys))
-    doors = Doors(authenticator, tickets, streams, max_message=settings.max_message, cork=cork)
-    app.add_routes(JobResources(authenticator, jobs, doors).routes())
-    app.add_routes(TicketResource(authenticator, tickets).routes())
-    app.add_routes(InboxResources(authenticator, inbox).routes())
+    doors = Doors(identity, guests, tickets, streams, max_message=settings.max_message, cork=cork)
+    app.add_routes(JobResources(identity, jobs, doors).routes())
+    app.add_routes(TicketResource(identity, tickets).routes())
+    app.add_routes(InboxResources(identity, inbox).routes())
     publishing = Publishing(journal, Receipts(redis, keys))
-    app.add_routes(PublishResource(authenticator, publishing).routes())
+    app.add_routes(PublishResource(identity, publishing).routes())
     sio.attach(app)
     if handover is not None:
         handover.attach(app, sio.eio)
@@ -204,7 +236,9 @@ async def node(
         streams=streams,
         following=following,
         witness=witness,
-        authenticator=authenticator,
+        guests=guests,
+        identity=identity,
+        bans=Bans(book, _REVOKED_FOR),
     )
     app.add_routes(admin.routes())
     app[SOCKETS], app[FOLLOWING], app[NODES] = sio, following, nodes
@@ -219,10 +253,9 @@ async def node(
     app.on_shutdown.append(lambda _: sio.eio.stop())  # else aiohttp waits for them, in vain
 
     async with asyncio.TaskGroup() as tasks:
-        works = (
-            *(following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run()),
-            *(nodes.run(), slots.run(), *admin.works()),
-        )
+        works: tuple[Coroutine[Any, Any, None], ...]
+        works = (following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run())
+        works += (nodes.run(), slots.run(), attendance.run(), guests.run(), *admin.works())
         running = [tasks.create_task(work) for work in works]
         await live.wait_connected(_PATIENCE)
         try:
@@ -233,6 +266,7 @@ async def node(
     await sessions.close()
     await slots.close()
     await admin.close()
+    await attendance.close()
     await nodes.leave()
     await live.close()
     await emitters.close()

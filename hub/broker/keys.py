@@ -12,6 +12,9 @@ INGEST_WORKERS: Final = "hub:ingest:workers"
 EMITTERS: Final = "socketio"
 """Pub/sub channel of python-socketio's Redis managers, by their own default."""
 
+ORDERS: Final = "orders"
+"""Live channel that every node hears; no client can name it."""
+
 NODES: Final = "hub:{nodes}:ids"
 """Set: the ids of the nodes that live, and perhaps of some that died."""
 
@@ -83,6 +86,19 @@ class Keys:
     def receipt(self, caller: str, key: str) -> str:
         """What a caller was answered for an idempotency key."""
         return f"hub:receipt:{caller}:{key}"
+
+    @property
+    def standing(self) -> str:
+        """Hash of who is banned and which tokens are revoked, in force on the whole cluster."""
+        return f"hub:{self.tag(self.partition(ORDERS))}:standing"
+
+    def serving(self, partition: int) -> str:
+        """Sorted set: node → until when what it says of its users counts (Unix milliseconds)."""
+        return f"hub:{self.tag(partition)}:serving"
+
+    def attendance(self, user: str) -> str:
+        """Hash: node → how many connections a user has there."""
+        return f"hub:{self.tag(self.partition(user))}:attendance:{user}"
 
     def ticket(self, digest: str) -> str:
         """Whom a one-time ticket is of, by the ticket's digest."""

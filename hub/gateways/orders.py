@@ -50,7 +50,7 @@ class Orders:
         order = msgspec.json.decode(body, type=Kick)
         code, users, count = codes.CATALOGUE[order.code], set[str](), 0
         async for each in self._meant(order.target):
-            each.end(code, order.retry_after, order.message)
+            each.send_away(code, order.message, order.retry_after)
             count += 1
             if len(users) < _USERS_TOLD:
                 users.add(each.principal.user_id)
@@ -83,7 +83,7 @@ class Orders:
         clock = asyncio.get_running_loop().time
         pause = clock() + _SLICE
         for each in list(self._presence):
-            if is_meant(target, each.principal, each.sid, each.channels):
+            if is_meant(target, each.principal, each.sid, each.follows_now):
                 yield each
             if clock() > pause:
                 await asyncio.sleep(0)
@@ -96,7 +96,7 @@ class Orders:
             door=each.door,
             user_id=each.principal.user_id,
             address=each.address,
-            channels=list(each.channels),
+            channels=list(each.follows_now),
             connected_at=times.wire(times.from_ms(int(each.began * 1000))),
             outbox_bytes=each.outbox_bytes,
         )

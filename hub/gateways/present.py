@@ -11,9 +11,12 @@ from hub.domain.principal import Principal
 class Present(Protocol):
     """A connection as administrators see it."""
 
-    principal: Principal
     began: float
     ended_by: str
+
+    @property
+    def principal(self) -> Principal:
+        """Whose it is."""
 
     @property
     def door(self) -> str:
@@ -28,8 +31,8 @@ class Present(Protocol):
         """Where it comes from."""
 
     @property
-    def channels(self) -> Collection[str]:
-        """What it follows."""
+    def follows_now(self) -> Collection[str]:
+        """The channels that it follows."""
 
     @property
     def outbox_bytes(self) -> int:
@@ -38,7 +41,5 @@ class Present(Protocol):
     def tell(self, notice: Notice) -> bool:
         """Sends something that no log has, if there is room for it now; whether it did."""
 
-    def end(
-        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
-    ) -> None:
+    def send_away(self, code: codes.Code, message: str | None, retry_after: float | None) -> None:
         """Tells the client why, and ends the connection, soon. Must not raise."""

@@ -1,25 +1,21 @@
 """A client that follows one job on a connection of its own: what raw WebSocket and SSE share."""
 
-import asyncio
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
 
 from hub import metrics
 from hub.delivery.message import Message, Notice, Reset
 from hub.delivery.outbox import Outbox
-from hub.domain import codes, times
+from hub.domain import codes
 from hub.domain.principal import Principal
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.lagging import Lagging
 from hub.gateways.streams import Streams
 from hub.gateways.websocket import HIGH_WATER
 from hub.services.following import Joined, Mode
-
-_EXPIRED_FOR: Final = 25.0  # seconds beyond its token's expiry that a connection lives
-_LONGEST: Final = 30 * 86_400.0  # seconds that a timer is set for
 
 
 class Line(Protocol):
@@ -58,7 +54,9 @@ class JobStream(ABC):
         self._lacks = False  # events gave way, and the reset was not sent yet
         self._ended = False  # the job, as far as was heard
         self._over = False
-        self._expiry: asyncio.TimerHandle | None = None
+        self._acts = 0
+        self.on_leave: Callable[[], None] = lambda: None
+        """Called when it follows no more; perhaps more than once."""
 
     # -- what differs -----------------------------------------------------------------------------
 
@@ -94,6 +92,11 @@ class JobStream(ABC):
         self._ended = joined.job is not None and joined.job.ended
 
     @property
+    def over(self) -> bool:
+        """Whether it follows no more."""
+        return self._over
+
+    @property
     def has_all(self) -> bool:
         """Whether the job has ended and its client, who said what it has, lacks nothing of it."""
         return (
@@ -111,16 +114,31 @@ class JobStream(ABC):
             return
         self._host.add(self)
         self._heartbeats.start(self)
-        self._set_expiry()
         self.writable()
 
-    def _set_expiry(self) -> None:
-        left = (self.principal.expires_at - times.now()).total_seconds() + _EXPIRED_FOR
-        loop = asyncio.get_running_loop()
-        if left <= 0:
-            self.close(codes.TOKEN_EXPIRED)
-        else:
-            self._expiry = loop.call_later(min(left, _LONGEST), self._set_expiry)
+    # -- what the node's guests are asked ---------------------------------------------------------
+
+    @property
+    def sid(self) -> str:
+        """Its name."""
+        return self.slot
+
+    @property
+    def follows_now(self) -> Collection[str]:
+        """The one channel."""
+        return (self.channel,)
+
+    @property
+    def activity(self) -> object:
+        """Changes with every event that is sent. Such a client sends nothing that counts."""
+        return self._acts
+
+    def warn(self) -> None:  # noqa: B027 - the same for all
+        """There is no way to send another token, so it is not told: it comes back with one."""
+
+    def send_away(self, code: codes.Code, message: str | None, retry_after: float | None) -> None:
+        """Ends the connection."""
+        self.close(code, retry_after, message)
 
     # -- what a feed calls ------------------------------------------------------------------------
 
@@ -128,6 +146,7 @@ class JobStream(ABC):
         """Sends the next events of the job."""
         if self._over:
             return
+        self._acts += 1
         if self._line is not None and not (self._blocked or self._outbox or self._lagging):
             self._line.send(b"".join(map(self.form, messages)))
         else:
@@ -197,16 +216,6 @@ class JobStream(ABC):
     door = ""
 
     @property
-    def sid(self) -> str:
-        """Its name: it has no other."""
-        return self.slot
-
-    @property
-    def channels(self) -> Collection[str]:
-        """What it follows."""
-        return (self.channel,)
-
-    @property
     def outbox_bytes(self) -> int:
         """What waits for the client to read it."""
         return self._outbox.bytes
@@ -219,12 +228,6 @@ class JobStream(ABC):
             return True
         room = not self._over and self._outbox.bytes + len(data) <= self._outbox.limit
         return room and self._outbox.offer(data)
-
-    def end(
-        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
-    ) -> None:
-        """As ``close``."""
-        self.close(code, retry_after, message)
 
     def timed_out(self) -> None:
         """There was no sign of life in time."""
@@ -268,5 +271,4 @@ class JobStream(ABC):
         self._host.channels.unsubscribe(self, self.channel)
         self._heartbeats.stop(self)
         self._outbox.clear()
-        if self._expiry is not None:
-            self._expiry.cancel()
+        self.on_leave()

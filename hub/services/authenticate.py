@@ -13,7 +13,6 @@ from hub.domain import codes, ids
 from hub.domain.principal import Principal, Role
 from hub.services.signatures import MALFORMED, Signatures
 
-_LEEWAY: Final = 5
 _MAX_TOKEN: Final = 8192
 _USER: Final = frozenset({Role.USER})
 _ROLES: Final = {role.value: role for role in Role}
@@ -44,6 +43,7 @@ class Authenticator:
 
     def __init__(self, settings: Settings) -> None:
         self._signatures = Signatures(settings)
+        self._leeway = settings.jwt_leeway
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience
 
@@ -71,9 +71,9 @@ class Authenticator:
 
     def _check(self, claims: _Claims, now: float) -> None:
         """Times, issuer and audience, as RFC 7519 says."""
-        if max(claims.iat, claims.nbf) > now + _LEEWAY:
+        if max(claims.iat, claims.nbf) > now + self._leeway:
             raise codes.HubError(codes.UNAUTHENTICATED)
-        if claims.exp <= now - _LEEWAY:
+        if claims.exp <= now - self._leeway:
             raise codes.HubError(codes.TOKEN_EXPIRED)
         if self._issuer not in (None, claims.iss):
             raise codes.HubError(codes.UNAUTHENTICATED)
@@ -90,6 +90,7 @@ def _principal(claims: _Claims) -> Principal:
         projects=None if "*" in projects else frozenset(projects),
         expires_at=datetime.fromtimestamp(claims.exp, UTC),
         token_id=claims.jti,
+        issued_at=claims.iat,
     )
 
 

@@ -73,6 +73,13 @@ class Jobs:
             heads = await self._heads.get_all(names)
         return [_permitted(who, heads.get(name), kind) for name in names]
 
+    async def unreadable(self, who: Principal, job_ids: Sequence[str]) -> set[str]:
+        """Those jobs that there are and that ``who`` may not read, in one round trip."""
+        async with patiently():
+            heads = await self._heads.get_all([channels.job_channel(each) for each in job_ids])
+        jobs = [head.job for head in heads.values() if head.job is not None]
+        return {job.id for job in jobs if not who.may_read_project(job.project_id)} & set(job_ids)
+
     async def poll(self, who: Principal, job_id: str, kind: str | None) -> Poll:
         """The job as it is now, at the cost of one indexed read."""
         head = await self.authorize(who, job_id, kind)

@@ -14,7 +14,7 @@ from aiohttp import ClientSession
 from redis.asyncio import Redis
 
 from hub.broker.keys import Keys
-from tests.support.doors import address, raw, source
+from tests.support.doors import Refused, address, raw, source
 from tests.support.duo import Duo, duo
 from tests.support.jsclient import js_client
 from tests.support.sioline import line
@@ -148,6 +148,66 @@ async def test_a_kick_ends_every_connection_of_its_target_on_every_door(
         ("root", "kick", CHANNEL, "OK"),
         ("root", "kick", "user:nobody", "OK"),
     ]
+
+
+async def test_who_is_banned_stays_out_and_who_is_unbanned_comes_back(
+    pair: Duo, publisher: Publisher, http: ClientSession
+) -> None:
+    await begun(pair, publisher)
+    token = pair.token()
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        banned = await enter(line(pair.url, token))
+        stream = await enter(source(http, address(pair.url, JOB), token))
+        payload = {"userId": "u1", "banSeconds": 60, "message": "not now"}
+        assert (await pair.do("kick", payload))["connections"] == 2
+        await banned.until(lambda: banned.closed)
+        assert await stream.to_the_end() == ["closing"]
+        for closing in (banned.named("closing")[0], stream.events[0].data):
+            assert (closing["code"], closing["message"]) == ("BANNED", "not now")
+            assert closing["reconnect"] is False
+            assert 0 < closing["retryAfter"] <= 60
+        for url in (pair.url, pair.other_url):
+            back = await enter(line(url, token))
+            assert back.refusal is not None
+            assert back.refusal["code"] == "BANNED"
+        with pytest.raises(Refused) as refused:
+            await enter(source(http, address(pair.other_url, JOB), token))
+        assert refused.value.problem["errorCode"] == "BANNED"
+        await pair.do("unban", {"userId": "u1"})
+
+        async def lets_in() -> bool:
+            again = await enter(line(pair.url, token))
+            return again.refusal is None
+
+        await eventually(lets_in)
+
+        viewer = await enter(line(pair.url, pair.token("u3")))
+        assert (await viewer.command("subscribe", {"channel": CHANNEL}))["ok"]
+        assert (await pair.do("kick", {"jobId": JOB, "banSeconds": 60}))["users"] == ["u3"]
+        await viewer.until(lambda: viewer.closed)
+        assert (await enter(line(pair.url, pair.token("u3")))).refusal is not None
+    assert [entry[1:] for entry in await audited(pair, 3)] == [
+        ("kick", "user:u1", "OK"),
+        ("unban", "user:u1", "OK"),
+        ("kick", CHANNEL, "OK"),
+    ]
+
+
+async def test_a_revoked_token_is_good_nowhere(pair: Duo) -> None:
+    token = pair.token("u5")
+    async with line(pair.url, token) as one, line(pair.other_url, token) as two:
+        await pair.do("revoke", {"userId": "u5"})
+        for client in (one, two):
+            await client.until(lambda client=client: client.closed)
+            assert client.named("closing")[0]["code"] == "UNAUTHENTICATED"
+    async with line(pair.url, token) as back:
+        assert back.refusal is not None
+        assert back.refusal["code"] == "UNAUTHENTICATED"
+    assert await pair.refused("revoke", {}) == "INVALID_REQUEST"
+    assert await pair.refused("revoke", {"userId": "u", "jti": "j"}) == "INVALID_REQUEST"
+    assert await pair.do("revoke", {"jti": "some-token"}) == {}
+    assert await pair.do("unban", {"userId": "nobody"}) == {}
 
 
 async def test_connections_of_the_whole_cluster_are_listed_page_by_page(

@@ -11,7 +11,7 @@ from hub.gateways.inbox import (
     parse_preferences,
     preferences_fields,
 )
-from hub.services.authenticate import Authenticator
+from hub.services.identity import Identity
 from hub.services.inbox.inbox import Inbox
 
 
@@ -22,8 +22,8 @@ class _NoQuery(Struct, forbid_unknown_fields=True):
 class InboxResources:
     """The handlers."""
 
-    def __init__(self, authenticator: Authenticator, inbox: Inbox) -> None:
-        self._authenticator = authenticator
+    def __init__(self, identity: Identity, inbox: Inbox) -> None:
+        self._identity = identity
         self._inbox = inbox
 
     def routes(self) -> list[web.RouteDef]:
@@ -41,32 +41,32 @@ class InboxResources:
 
     async def list(self, request: web.Request) -> web.Response:
         """A page, newest first."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         wanted = query(request, ListNotifications, repeatable=frozenset())
         return answer(await list_notifications(self._inbox, who, wanted))
 
     async def mark(self, request: web.Request) -> web.Response:
         """``{changed, unread}``"""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, _NoQuery, repeatable=frozenset())
         return answer(await mark_notifications(self._inbox, who, await body(request)))
 
     async def unread(self, request: web.Request) -> web.Response:
         """``{count, version}``"""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, _NoQuery, repeatable=frozenset())
         await self._inbox.enter(who)
         return answer((await self._inbox.unread(who)).wire())
 
     async def preferences(self, request: web.Request) -> web.Response:
         """``{mutedTypes, mutedTopics}``"""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, _NoQuery, repeatable=frozenset())
         return answer(preferences_fields(await self._inbox.preferences(who)))
 
     async def prefer(self, request: web.Request) -> web.Response:
         """Replaces them, and answers with what they are then."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, _NoQuery, repeatable=frozenset())
         wanted = parse_preferences(await body(request))
         await self._inbox.prefer(who, wanted)
@@ -74,7 +74,7 @@ class InboxResources:
 
     async def subscribe(self, request: web.Request) -> web.Response:
         """204, also when the user is subscribed already."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, _NoQuery, repeatable=frozenset())
         found = request.match_info
         await self._inbox.subscribe(who, found["topic"], found["userId"])
@@ -82,7 +82,7 @@ class InboxResources:
 
     async def unsubscribe(self, request: web.Request) -> web.Response:
         """204, also when the user is not."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, _NoQuery, repeatable=frozenset())
         found = request.match_info
         await self._inbox.unsubscribe(who, found["topic"], found["userId"])

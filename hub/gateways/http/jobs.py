@@ -13,7 +13,7 @@ from hub.domain.publications import JOB_EVENT_DATA
 from hub.gateways.doors import Doors
 from hub.gateways.http.problems import Handler
 from hub.gateways.http.request import answer, principal, query
-from hub.services.authenticate import Authenticator
+from hub.services.identity import Identity
 from hub.services.jobs import Jobs
 
 KINDS: Final[dict[str, str | None]] = {
@@ -40,8 +40,8 @@ class HistoryQuery(Struct, forbid_unknown_fields=True):
 class JobResources:
     """The handlers, for any kind of job."""
 
-    def __init__(self, authenticator: Authenticator, jobs: Jobs, doors: Doors) -> None:
-        self._authenticator = authenticator
+    def __init__(self, identity: Identity, jobs: Jobs, doors: Doors) -> None:
+        self._identity = identity
         self._jobs = jobs
         self._doors = doors
 
@@ -58,7 +58,7 @@ class JobResources:
             live = await self._doors.serve(request, kind)
             if live is not None:
                 return live
-            who = await principal(request, self._authenticator)
+            who = await principal(request, self._identity)
             query(request, NoQuery, repeatable=frozenset())
             poll = await self._jobs.poll(who, request.match_info["jobId"], kind)
             headers = {
@@ -77,7 +77,7 @@ class JobResources:
 
     def _events(self, kind: str | None) -> Handler:
         async def events(request: web.Request) -> web.Response:
-            who = await principal(request, self._authenticator)
+            who = await principal(request, self._identity)
             wanted = query(request, HistoryQuery, repeatable=frozenset({"type"}))
             since = None if wanted.since is None else times.parse_instant(wanted.since)
             if wanted.since is not None and since is None:

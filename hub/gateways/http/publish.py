@@ -9,7 +9,7 @@ from hub.domain import codes
 from hub.domain.principal import Role
 from hub.domain.shapes import parse
 from hub.gateways.http.request import answer, body, principal, require
-from hub.services.authenticate import Authenticator
+from hub.services.identity import Identity
 from hub.services.publish import ITEMS_AT_MOST, Publishing, fingerprint
 
 _KEY_AT_MOST: Final = 255
@@ -24,8 +24,8 @@ class PublishBody(Struct, forbid_unknown_fields=True):
 class PublishResource:
     """The handler."""
 
-    def __init__(self, authenticator: Authenticator, publishing: Publishing) -> None:
-        self._authenticator = authenticator
+    def __init__(self, identity: Identity, publishing: Publishing) -> None:
+        self._identity = identity
         self._publishing = publishing
 
     def routes(self) -> list[web.RouteDef]:
@@ -34,7 +34,7 @@ class PublishResource:
 
     async def publish(self, request: web.Request) -> web.Response:
         """202 ``{accepted, duplicates, ids}``."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         require(who, Role.SERVICE)
         key = request.headers.get("Idempotency-Key")
         if key is not None and not 0 < len(key) <= _KEY_AT_MOST:

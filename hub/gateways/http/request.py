@@ -8,12 +8,12 @@ from aiohttp import web
 from hub.domain import codes
 from hub.domain.principal import Principal, Role
 from hub.domain.shapes import Shape, parse
-from hub.services.authenticate import Authenticator
+from hub.services.identity import Identity
 
 Service = TypeVar("Service")
 
 
-async def principal(request: web.Request, authenticator: Authenticator) -> Principal:
+async def principal(request: web.Request, identity: Identity) -> Principal:
     """The holder of the request's bearer token. A token in the query is refused (contract 2)."""
     if "token" in request.query or "access_token" in request.query:
         name = "token" if "token" in request.query else "access_token"
@@ -21,7 +21,7 @@ async def principal(request: web.Request, authenticator: Authenticator) -> Princ
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise codes.HubError(codes.UNAUTHENTICATED)
-    return await authenticator.verify(token.strip())
+    return await identity.verify(token.strip())
 
 
 def require(who: Principal, role: Role) -> None:

@@ -5,7 +5,7 @@ from msgspec import Struct
 
 from hub.domain import times
 from hub.gateways.http.request import answer, principal, query
-from hub.services.authenticate import Authenticator
+from hub.services.identity import Identity
 from hub.services.tickets import Tickets
 
 
@@ -16,8 +16,8 @@ class _NoQuery(Struct, forbid_unknown_fields=True):
 class TicketResource:
     """The handler."""
 
-    def __init__(self, authenticator: Authenticator, tickets: Tickets) -> None:
-        self._authenticator = authenticator
+    def __init__(self, identity: Identity, tickets: Tickets) -> None:
+        self._identity = identity
         self._tickets = tickets
 
     def routes(self) -> list[web.RouteDef]:
@@ -26,7 +26,7 @@ class TicketResource:
 
     async def issue(self, request: web.Request) -> web.Response:
         """201 ``{ticket, expiresAt}``."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, _NoQuery, repeatable=frozenset())
         ticket, expires_at = await self._tickets.issue(who)
         return answer({"ticket": ticket, "expiresAt": times.wire(expires_at)}, status=201)

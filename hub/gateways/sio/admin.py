@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 
@@ -21,10 +21,9 @@ from hub.gateways.sio.connection import closing_fields, ok
 from hub.gateways.sio.server import Client
 from hub.services.admin.stats import EVERY, Stats
 from hub.services.admin.trail import Trail
-from hub.services.authenticate import Authenticator
+from hub.services.guests import Guests, Stay
+from hub.services.identity import Identity
 
-_EXPIRED_FOR: Final = 25.0  # seconds beyond its token's expiry that a connection lives
-_LONGEST: Final = 30 * 86_400.0
 _log = get_logger(__name__)
 
 
@@ -52,15 +51,16 @@ class AdminClient:
     """A connected administrator."""
 
     door = "SOCKETIO"
-    channels: tuple[str, ...] = ()
+    follows_now: tuple[str, ...] = ()
 
-    def __init__(self, client: Client, principal: Principal, rate: Rate) -> None:
+    def __init__(self, client: Client, principal: Principal, stay: Stay, rate: Rate) -> None:
         self.client = client
         self.principal = principal
         self.began = time.time()
         self.ended_by = ""
         self.allowance = Allowance(rate)
-        self.expiry: asyncio.TimerHandle | None = None
+        self.stay = stay
+        self.acts = 0  # commands, and events
 
     @property
     def sid(self) -> str:
@@ -85,6 +85,7 @@ class AdminClient:
     def emit(self, name: str, payload: Any) -> None:
         """Sends an event, if there is room for it: the next one says more."""
         outbox = self.client.socket.outbox
+        self.acts += 1
         if outbox.bytes <= outbox.limit // 2:
             self.client.emit(name, payload)
 
@@ -95,31 +96,28 @@ class AdminClient:
         self.ended_by = code.name
         self.client.emit("closing", closing_fields(code, retry_after, message))
 
-    def end(
-        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
-    ) -> None:
+    def send_away(self, code: codes.Code, message: str | None, retry_after: float | None) -> None:
         """Tells the client why, and ends the connection, soon."""
         self.client.socket.host.spawn(self._end(code, retry_after, message))
 
     async def _end(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
+        if self.client.socket.closed:
+            return
         self.tell_closing(code, retry_after, message)
         if not code.retry:
             await self.client.disconnect()
         await self.client.socket.close(reason=code.name, code=code.ws or 1000)
 
-    def watch_expiry(self) -> None:
-        """Ends the connection when its token has expired for a while."""
-        left = (self.principal.expires_at - times.now()).total_seconds() + _EXPIRED_FOR
-        if left <= 0:
-            self.end(codes.TOKEN_EXPIRED)
-        else:
-            loop = asyncio.get_running_loop()
-            self.expiry = loop.call_later(min(left, _LONGEST), self.watch_expiry)
+    # -- what the node's guests are asked ---------------------------------------------------------
 
-    def forget(self) -> None:
-        """It is gone."""
-        if self.expiry is not None:
-            self.expiry.cancel()
+    @property
+    def activity(self) -> object:
+        """Changes with every event that is sent, and every command."""
+        return self.acts
+
+    def warn(self) -> None:
+        """Sends ``token-expiring``."""
+        self.emit("token-expiring", {"expiresAt": times.wire(self.principal.expires_at)})
 
 
 class AdminNamespace:
@@ -128,13 +126,15 @@ class AdminNamespace:
 
     def __init__(
         self,
-        authenticator: Authenticator,
+        identity: Identity,
+        guests: Guests,
         stats: Stats,
         trail: Trail,
         commands: Mapping[str, AdminCommand],
         rate: Rate,
     ) -> None:
-        self._authenticator = authenticator
+        self._identity = identity
+        self._guests = guests
         self._stats = stats
         self._trail = trail
         self._commands = dict(commands)
@@ -147,25 +147,32 @@ class AdminNamespace:
         given = parse(AdminAuth, auth or {})
         scheme, _, bearer = str(client.environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
         header = bearer.strip() if scheme.lower() == "bearer" else None
-        principal = await self._authenticator.verify(given.token or header)
+        principal = await self._identity.verify(given.token or header)
         if not principal.has(Role.ADMIN):
             _log.warning("admin.refused", user_id=principal.user_id)
             raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS, "the role admin is required")
-        if client.socket.closed:
-            raise codes.HubError(codes.UNAVAILABLE)
-        client.state = AdminClient(client, principal, self._rate)
+        stay = await self._guests.arrive(principal)
+        try:
+            await self._guests.settle(stay)
+            if client.socket.closed:
+                raise codes.HubError(codes.UNAVAILABLE)
+        except BaseException:
+            self._guests.leave(stay)
+            raise
+        client.state = AdminClient(client, principal, stay, self._rate)
         return {}
 
     async def connected(self, client: Client) -> None:
         """Notes that it is there."""
         admin: AdminClient = client.state
         self.clients[admin] = None
-        admin.watch_expiry()
+        self._guests.enter(admin.stay, admin)
         await self._trail.add(admin.principal.user_id, "connect", f"sid:{admin.sid}", "OK")
 
     async def event(self, client: Client, ack_id: int | None, name: Any, args: list[Any]) -> None:
         """Carries one command out, records and answers it."""
         admin: AdminClient = client.state
+        admin.acts += 1
         if not admin.allowance.take(asyncio.get_running_loop().time()):
             raise codes.HubError(codes.RATE_LIMITED, retry_after=1)
         command, act, outcome = self._find(name), Act(admin), codes.INTERNAL.name
@@ -193,7 +200,7 @@ class AdminNamespace:
         admin: AdminClient | None = client.state
         if admin is not None:
             note_end(admin, reason)
-            admin.forget()
+            self._guests.leave(admin.stay)
             self.clients.pop(admin, None)
             self.on_gone(admin)
 

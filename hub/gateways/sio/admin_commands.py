@@ -1,5 +1,6 @@
 """The commands of the namespace ``/admin``: one table, as for ``/`` (contract 9 and 10)."""
 
+import asyncio
 import re
 from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
@@ -27,7 +28,6 @@ PAGE: Final = 50
 """Items of one page."""
 
 _MESSAGE_AT_MOST: Final = 500
-_BANNED_AT_MOST: Final = 100  # users of one job or connection
 _LETTER: Final = re.compile(r"[0-9]{2}:[0-9]{1,15}-[0-9]{1,10}")
 _Sid = Annotated[str, Meta(min_length=1, max_length=64)]
 _Cursor = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -219,17 +219,11 @@ class AdminCommands:
         return {"connections": kicked.connections, "users": kicked.users}
 
     async def _ban(self, target: Target, seconds: int, message: str | None) -> Kicked:
-        """First nobody of them can come back, then they are sent away."""
-        users = [target.user_id] if target.user_id is not None else await self._users(target)
-        for user in users:
-            await self._banning.ban(user, seconds, message)
-        # A ban ends a user's connections by itself; the answer is what there was to end.
+        """Whoever comes back before the ban is in force is sent away by the ban."""
         kicked = await self._cluster.kick(target, codes.BANNED, message, seconds)
-        return Kicked(kicked.connections, sorted({*users, *kicked.users}))
-
-    async def _users(self, target: Target) -> list[str]:
-        found = await self._cluster.find(target, "", _BANNED_AT_MOST)
-        return sorted({each.user_id for each in found})
+        users = [target.user_id] if target.user_id is not None else kicked.users
+        await asyncio.gather(*(self._banning.ban(user, seconds, message) for user in users))
+        return Kicked(kicked.connections, users)
 
     @property
     def _banning(self) -> Banning:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -11,13 +11,14 @@ import msgspec
 from hub import metrics
 from hub.delivery.message import Message, Notice, Reset, Run
 from hub.delivery.outbox import Entry
-from hub.domain import codes
+from hub.domain import codes, times
 from hub.domain.events import Position
 from hub.domain.inbox import Unread
 from hub.domain.principal import Principal
 from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
 from hub.gateways.sio.server import Client
+from hub.services.guests import Stay
 from hub.services.recovery import Arrival, Session
 
 _HELD_AT_MOST: Final = 8 * 1024 * 1024  # bytes
@@ -32,8 +33,8 @@ class Connection:
 
     __slots__ = (
         "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
-        "_limit", "_live", "_offset", "_roster", "_socket", "_summary", "arrival", "began",
-        "client", "ended_by", "principal", "promised", "session", "unread",
+        "_limit", "_live", "_offset", "_roster", "_socket", "_summary", "acts", "arrival", "began",
+        "client", "ended_by", "principal", "promised", "session", "stay", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +46,8 @@ class Connection:
         self.ended_by = ""  # the code of the hub's reason, when it was the hub
         self._channels: dict[str, int] = {}
         self.session = session
+        self.stay: Stay  # set before it is accepted
+        self.acts = 0  # commands, and events that have no offset
         self.arrival: Arrival | None = None  # what connecting joined, until it is told of
         self.unread = Unread()  # as of the arrival
         self.promised: tuple[str, ...] = ()  # followed, but the client was not told of it yet
@@ -176,6 +179,31 @@ class Connection:
         self._offset = of.offset
         return self._before + b"%d" % of.offset + self._after
 
+    # -- what the node's guests are asked ---------------------------------------------------------
+
+    @property
+    def sid(self) -> str:
+        """Its id in the namespace."""
+        return self.client.sid
+
+    @property
+    def follows_now(self) -> Collection[str]:
+        """The channels that it follows."""
+        return self.channels
+
+    @property
+    def activity(self) -> object:
+        """Changes with every event that is sent, and every command."""
+        return self._channel, self._offset, self.acts
+
+    def warn(self) -> None:
+        """Sends ``token-expiring``."""
+        self.send("token-expiring", {"expiresAt": times.wire(self.principal.expires_at)})
+
+    def send_away(self, code: codes.Code, message: str | None, retry_after: float | None) -> None:
+        """Ends the connection, in the next turn of the event loop."""
+        self._socket.host.spawn(self.close(code, retry_after, message))
+
     # -- what the namespace calls -----------------------------------------------------------------
 
     def follows(self, channel: str, position: Position) -> None:
@@ -216,6 +244,7 @@ class Connection:
         outbox = self._socket.outbox
         room = self._held is None and outbox.bytes + len(head) <= outbox.limit
         if room:
+            self.acts += 1
             self._socket.push(_Stamped(self, head))
         return room
 
@@ -236,19 +265,16 @@ class Connection:
     ) -> None:
         """Sends ``closing`` and ends the connection, so that a stock client comes back by itself
         exactly when the code says that it may. ``message``: in place of the code's own."""
+        if self._socket.closed:
+            return
         self.tell_closing(code, retry_after, message)
-        if not code.retry:  # a stock client does not come back after this
+        if not _comes_back(code):
             await self.client.disconnect()
         await self._socket.close(reason=code.name, code=code.ws or 1000)
 
     # -- what administrators see and do -----------------------------------------------------------
 
     door = "SOCKETIO"
-
-    @property
-    def sid(self) -> str:
-        """What the client knows itself by."""
-        return self.client.sid
 
     @property
     def address(self) -> str:
@@ -263,12 +289,6 @@ class Connection:
     def tell(self, notice: Notice) -> bool:
         """As ``relay``."""
         return self.relay(notice.socketio)
-
-    def end(
-        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
-    ) -> None:
-        """As ``close``, soon."""
-        self._socket.host.spawn(self.close(code, retry_after, message))
 
     def _hold(self, what: Sequence[Message | Reset]) -> None:
         self._held_bytes += sum(len(each) for each in what)
@@ -362,12 +382,17 @@ def _head(event: str, payload: dict[str, Any]) -> bytes:
     return b"42" + msgspec.json.encode([event, payload])[:-1] + b',"'
 
 
+def _comes_back(code: codes.Code) -> bool:
+    """Whether a client is to come back by itself. From being idle its user brings it back."""
+    return code.retry and code is not codes.IDLE_TIMEOUT
+
+
 def closing_fields(
     code: codes.Code, retry_after: float | None, message: str | None = None
 ) -> dict[str, Any]:
     """The payload of ``closing``."""
     fields: dict[str, Any] = {"code": code.name, "message": message or code.message}
-    fields["reconnect"] = code.retry
+    fields["reconnect"] = _comes_back(code)
     if retry_after is not None:
         fields["retryAfter"] = retry_after
     return fields
