@@ -56,7 +56,7 @@ class Figures(Struct, frozen=True, kw_only=True):
 
     def wire(self) -> dict[str, Any]:
         """As in contract section 10."""
-        return {"id": self.id, **_wire([self], self.publications_per_second)}
+        return {"id": self.id, **together([self], self.publications_per_second)}
 
 
 class Moment(Struct, frozen=True, kw_only=True):
@@ -130,7 +130,7 @@ class Stats:
         return {
             "at": times.wire(times.now()),
             "nodes": [each.wire() for each in found],
-            "cluster": _wire(found, rate),
+            "cluster": together(found, rate),
             "jobsLive": jobs,
             "journalLag": lag,
         }
@@ -154,7 +154,7 @@ class Stats:
         now = time.time()
         moment = Moment(
             at=times.wire(times.now()),
-            cluster=_wire(await self._figures(), await self._rate(now)),
+            cluster=together(await self._figures(), await self._rate(now)),
             jobs_live=await self._jobs_live(),
             journal_lag=await self._backlog.entries(),
         )
@@ -185,7 +185,7 @@ def _decode(raw: bytes) -> Moment:
     return msgspec.json.decode(raw, type=Moment)
 
 
-def _wire(nodes: Sequence[Figures], publications: float) -> dict[str, Any]:
+def together(nodes: Sequence[Figures], publications: float) -> dict[str, Any]:
     """The figures of these nodes together. A user who is on two of them counts twice."""
     spread = [sum(counts) for counts in zip(*(node.latency for node in nodes), strict=True)]
     doors = {
