@@ -37,6 +37,16 @@ class FiguresStore:
         found = await command(self._redis.mget([key_names.figures(node) for node in nodes]))
         return [each for each in found if each is not None]
 
+    async def latest(self, nodes: Sequence[str]) -> tuple[list[bytes], bytes | None]:
+        """As ``get``, and the newest entry of the history if there is one; in one round trip."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.xrevrange(key_names.HISTORY, count=1)
+            if nodes:
+                pipe.mget([key_names.figures(node) for node in nodes])
+            entries, *found = await pipe.execute()
+        newest = entries[0][1][b"f"] if entries else None
+        return [each for each in (found[0] if found else ()) if each is not None], newest
+
     async def add_to_history(self, at_ms: int, entry: bytes) -> bool:
         """Adds the entry of that moment; False when another node was faster."""
         fields: dict[Any, Any] = {"f": entry}

@@ -95,6 +95,7 @@ class Stats:
         self._sample = sample
         self._ingested: tuple[float, int] | None = None
         self._live = 0
+        self._alive: list[str] = []  # the nodes, as of the last beat
         self._trouble = Trouble(_log, "stats.not_kept", "stats.kept")
 
     async def run(self) -> None:
@@ -120,11 +121,11 @@ class Stats:
     async def now(self) -> dict[str, Any]:
         """``{at, nodes, cluster, jobsLive, journalLag}``. Raises ``HubError`` UNAVAILABLE."""
         async with patiently():
-            found = await self._figures()
-            last = await self._store.history(1)
+            raw, last = await self._store.latest(self._alive)
+        found = [msgspec.json.decode(each, type=Figures) for each in raw]
         rate, jobs, lag = 0.0, 0, 0
-        if last:
-            moment = _decode(last[0])
+        if last is not None:
+            moment = _decode(last)
             rate = moment.cluster["publicationsPerSecond"]
             jobs, lag = moment.jobs_live, moment.journal_lag
         return {
@@ -142,19 +143,17 @@ class Stats:
 
     async def _keep(self, mine: Figures) -> None:
         await self._store.put(mine.id, msgspec.json.encode(mine), LEASE)
-        nodes = await self._nodes.alive()
-        if nodes and nodes[0].id == mine.id:
+        self._alive = [node.id for node in await self._nodes.alive()]
+        if self._alive[:1] == [mine.id]:
             await self._remember()
-
-    async def _figures(self) -> list[Figures]:
-        ids = [node.id for node in await self._nodes.alive()]
-        return [msgspec.json.decode(raw, type=Figures) for raw in await self._store.get(ids)]
 
     async def _remember(self) -> None:
         now = time.time()
+        raw = await self._store.get(self._alive)
+        figures = [msgspec.json.decode(each, type=Figures) for each in raw]
         moment = Moment(
             at=times.wire(times.now()),
-            cluster=together(await self._figures(), await self._rate(now)),
+            cluster=together(figures, await self._rate(now)),
             jobs_live=await self._jobs_live(),
             journal_lag=await self._backlog.entries(),
         )
