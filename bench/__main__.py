@@ -233,13 +233,14 @@ def admin(
     rate: Annotated[float, typer.Option(min=1, help="Deliveries a second, of an event each.")] = (
         200
     ),
-    seconds: Annotated[float, typer.Option(min=1, help="How long each of four phases runs.")] = 20,
+    seconds: Annotated[float, typer.Option(min=1, help="How long a phase runs.")] = 4,
+    times: Annotated[int, typer.Option(min=1, help="How often there are four phases.")] = 5,
     rounds: Rounds = 1,
     json_file: JsonFile = None,
     profile: Profile = None,
 ) -> None:
     """What an administrator who looks costs a node: CPU per delivery with and without one."""
-    measure = partial(admin_.measure, load=admin_.Load(clients, rate, seconds))
+    measure = partial(admin_.measure, load=admin_.Load(clients, rate, seconds, times))
     _show(_run([Job("admin", measure, [Hub], rounds)], json_file, profile), admin_.VIEW, None)
 
 

@@ -212,8 +212,10 @@ class Feed:
             return
         self.offset = events[-1].offset
         messages = Run([Message(self.channel, self.epoch, event) for event in events])
+        count = len(self._members)  # some leave when they have got the last event
+        told = [*self._members] if self._witness.look is not None else ()
         self._members.deliver(messages)
-        self._witness.saw(messages, self._members)
+        self._witness.saw(messages, count, told)
         if self._joining:
             for joining in self._joining.values():
                 _keep(joining, messages)

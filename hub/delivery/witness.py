@@ -21,10 +21,10 @@ class Witness:
 
     look: Look | None = None
 
-    def saw(self, messages: Sequence[Message], members: Collection[Subscriber]) -> None:
-        """Events were passed on to ``members``."""
-        events, clients = len(messages), len(members)
+    def saw(self, messages: Sequence[Message], clients: int, told: Collection[Subscriber]) -> None:
+        """Events were passed on to so many clients; ``told``: to whom, if anybody looks."""
         if clients:
+            events = len(messages)
             metrics.EVENTS.by_labels[()] += events
             metrics.DELIVERIES.by_labels[()] += events * clients
             try:
@@ -33,4 +33,4 @@ class Witness:
                 return
             metrics.LATENCY.observe(max(0.0, time.time() - at.timestamp()), times=events)
         if self.look is not None:
-            self.look(messages, members)
+            self.look(messages, told)
