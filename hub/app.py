@@ -17,7 +17,7 @@ from config.logs import get_logger, setup_logging
 from config.settings import Settings
 from config.trouble import Trouble
 from hub.broker.attendance import Attendance
-from hub.broker.connect import command, open_redis
+from hub.broker.connect import command, honour_cancellation, open_redis
 from hub.broker.emitters import Emitters
 from hub.broker.hotlog import Batch, HotLog
 from hub.broker.journal import Journal
@@ -47,6 +47,7 @@ from hub.gateways.sio.server import SocketServer
 from hub.gateways.streams import Streams
 from hub.handover import Handover
 from hub.services.authenticate import Authenticator
+from hub.services.bans import Bans
 from hub.services.catchup import CatchUp
 from hub.services.channels import Channels
 from hub.services.following import Following
@@ -71,6 +72,8 @@ DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
 
 SOCKETS: Final = web.AppKey("sockets", SocketServer)
 NODES: Final = web.AppKey("nodes", Nodes)
+GUESTS: Final = web.AppKey("guests", Guests)
+BANS: Final = web.AppKey("bans", Bans)
 FOLLOWING: Final = web.AppKey("following", Following)
 
 BODY_AT_MOST: Final = 1024 * 1024
@@ -163,9 +166,10 @@ async def node(
     sessions = Sessions(redis, keys, settings.recovery_seconds)
     cork = Cork()
     attendance = Attendance(redis, keys, settings.max_connections_per_user)
+    book = OrderBook(redis, keys)
     guests = Guests(
         attendance,
-        OrderBook(redis, keys),
+        book,
         limit=settings.max_connections,
         idle_after=settings.idle_timeout,
     )
@@ -222,6 +226,7 @@ async def node(
     if handover is not None:
         handover.attach(app, sio.eio)
     nodes = Nodes(redis, this_node(address))
+    app[GUESTS], app[BANS] = guests, Bans(book, settings.revocation_seconds)
     app[SOCKETS], app[FOLLOWING], app[NODES] = sio, following, nodes
 
     async def leave(seconds: float) -> None:
@@ -298,6 +303,7 @@ async def _prepare(db: Database) -> None:
     """Creates the indexes, however long MongoDB takes to appear."""
     trouble = Trouble(_log, "node.mongo_unreachable", "node.mongo_back")
     while True:
+        honour_cancellation()
         try:
             await ensure_indexes(db)
         except PyMongoError as error:
