@@ -252,6 +252,7 @@ async def node(
     await sessions.close()
     await slots.close()
     await attendance.close()
+    await authenticator.close()
     await nodes.leave()
     await live.close()
     await emitters.close()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
@@ -15,11 +16,11 @@ from config.logs import get_logger
 from config.trouble import Trouble
 
 LIFETIME: Final = 300.0
-"""Seconds after which the keys are fetched again; a key that was taken back is known for that long."""
+"""Seconds after which the keys are fetched again: so long one is known that was taken back."""
 
-BETWEEN: Final = 10.0
-"""Seconds between fetches for the sake of a name that is not among the keys: nobody can make the hub
-ask more often by inventing names."""
+BETWEEN: Final = 5.0
+"""Seconds between fetches for the sake of a name that is not among the keys: by inventing names
+nobody makes the hub ask more often."""
 
 BETWEEN_FAILURES: Final = 1.0
 _TIMEOUT: Final = 1.5
@@ -37,6 +38,25 @@ class _KeySet(Struct):
     keys: list[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedKey:
+    """A key, and what it is for. ``algorithm`` None: any of its kind, which only RSA keys are."""
+
+    key: Any
+    algorithm: str | None
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> "PublishedKey":
+        """The key of a JWK. Raises PyJWT's errors, or ``ValueError``."""
+        made = PyJWK(document)
+        any_of_its_kind = made.key_type == "RSA" and "alg" not in document
+        return cls(made.key, None if any_of_its_kind else made.algorithm_name)
+
+    def takes(self, algorithm: str) -> bool:
+        """Whether it is for tokens signed so. That it fits is for the algorithm to say."""
+        return self.algorithm in (None, algorithm)
+
+
 class PublishedKeys:
     """The keys at ``url`` by their names, as long as they may be used for signatures.
 
@@ -47,12 +67,12 @@ class PublishedKeys:
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
         self._clock = clock
-        self._keys: Mapping[str, PyJWK] | None = None
+        self._keys: Mapping[str, PublishedKey] | None = None
         self._fetched_at = self._tried_at = float("-inf")
         self._fetching: asyncio.Task[None] | None = None
         self._trouble = Trouble(_log, "jwks.unreachable", "jwks.reachable")
 
-    async def get(self, name: str) -> PyJWK | None:
+    async def get(self, name: str) -> PublishedKey | None:
         """The key of that name, None when there is none. Waits only for a name that is not known,
         or when there are no keys at all; raises ``Unreachable`` then."""
         if len(name) > _NAME_AT_MOST:
@@ -113,16 +133,17 @@ class PublishedKeys:
             return bytes(body)
 
 
-def _usable(body: bytes) -> dict[str, PyJWK]:
+def _usable(body: bytes) -> dict[str, PublishedKey]:
     """The keys that sign; one that is of no use does not spoil the others. Raises ``ValueError``
     when there is none, as a provider that is about to be set up may have it."""
-    found: dict[str, PyJWK] = {}
+    found: dict[str, PublishedKey] = {}
     for each in msgspec.json.decode(body, type=_KeySet).keys:
         name = each.get("kid")
-        if not isinstance(name, str) or each.get("use", "sig") != "sig" or each.get("kty") == "oct":
+        secret = each.get("kty") == "oct" or "d" in each
+        if not isinstance(name, str) or each.get("use", "sig") != "sig" or secret:
             continue
         try:
-            found[name] = PyJWK(each)
+            found[name] = PublishedKey.of(each)
         except (jwt.PyJWTError, ValueError, TypeError, KeyError):
             _log.warning("jwks.unusable_key", kid=name[:64])
     if not found:

@@ -259,7 +259,7 @@ async def test_orders_that_make_no_sense_are_refused(town: Town) -> None:
         with pytest.raises(Exception, match=": ") as found:
             await order
         assert found.value.code.name == "INVALID_REQUEST"  # type: ignore[attr-defined]
-    assert await town.writer.redis.hlen(town.writer.keys.standing) == 0  # type: ignore[misc]
+    assert await town.writer.redis.hlen(town.writer.keys.standing) == 0
 
 
 async def test_a_node_that_was_deaf_reads_what_it_missed(town: Town) -> None:
@@ -426,7 +426,7 @@ async def test_a_user_has_so_many_connections_over_all_doors_and_nodes(town: Tow
 
 async def test_what_a_dead_node_said_of_its_users_does_not_count(town: Town) -> None:
     keys, redis = town.writer.keys, town.writer.redis
-    await redis.hset(keys.attendance("u1"), "dead", "7")  # type: ignore[misc]
+    await redis.hset(keys.attendance("u1"), "dead", "7")
     serving = keys.serving(keys.partition("u1"))
     await redis.zadd(serving, {"dead": time.time() * 1000 + 60_000})
     assert (await town.refused(0, signed()))["code"] == "TOO_MANY_CONNECTIONS"
