@@ -18,7 +18,7 @@ from config.settings import Settings
 from config.trouble import Trouble
 from hub.administration import Administration
 from hub.broker.attendance import Attendance
-from hub.broker.connect import command, open_redis
+from hub.broker.connect import command, honour_cancellation, open_redis
 from hub.broker.emitters import Emitters
 from hub.broker.hotlog import Batch, HotLog
 from hub.broker.journal import Journal
@@ -74,12 +74,13 @@ DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
 
 SOCKETS: Final = web.AppKey("sockets", SocketServer)
 NODES: Final = web.AppKey("nodes", Nodes)
+GUESTS: Final = web.AppKey("guests", Guests)
+BANS: Final = web.AppKey("bans", Bans)
 FOLLOWING: Final = web.AppKey("following", Following)
 
 BODY_AT_MOST: Final = 1024 * 1024
 BACKLOG: Final = 4096
 _STOP_TIMEOUT: Final = 2.0
-_REVOKED_FOR: Final = 30 * 86_400.0  # seconds; no token lives longer, it is supposed
 _PATIENCE: Final = 2.0  # seconds that the start waits for Redis before it serves without
 _log = get_logger(__name__)
 
@@ -227,6 +228,7 @@ async def node(
     if handover is not None:
         handover.attach(app, sio.eio)
     nodes = Nodes(redis, this_node(address))
+    app[GUESTS], app[BANS] = guests, Bans(book, settings.revocation_seconds)
     admin = Administration(
         settings,
         redis,
@@ -238,7 +240,7 @@ async def node(
         witness=witness,
         guests=guests,
         identity=identity,
-        bans=Bans(book, _REVOKED_FOR),
+        bans=app[BANS],
     )
     app.add_routes(admin.routes())
     app[SOCKETS], app[FOLLOWING], app[NODES] = sio, following, nodes
@@ -267,6 +269,7 @@ async def node(
     await slots.close()
     await admin.close()
     await attendance.close()
+    await authenticator.close()
     await nodes.leave()
     await live.close()
     await emitters.close()
@@ -318,6 +321,7 @@ async def _prepare(db: Database) -> None:
     """Creates the indexes, however long MongoDB takes to appear."""
     trouble = Trouble(_log, "node.mongo_unreachable", "node.mongo_back")
     while True:
+        honour_cancellation()
         try:
             await ensure_indexes(db)
         except PyMongoError as error:

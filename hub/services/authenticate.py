@@ -4,13 +4,14 @@ import time
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-import jwt
 import msgspec
 from msgspec import Meta, Struct
 
 from config.settings import Settings
 from hub.domain import codes, ids
 from hub.domain.principal import Principal, Role
+from hub.services.keyset import Unreachable
+from hub.services.patience import unavailable
 from hub.services.signatures import MALFORMED, Signatures
 
 _MAX_TOKEN: Final = 8192
@@ -58,8 +59,8 @@ class Authenticator:
             raise codes.HubError(codes.UNAUTHENTICATED)
         try:
             payload = await self._signatures.payload(token)
-        except jwt.PyJWKClientConnectionError as error:
-            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
+        except Unreachable as error:
+            raise unavailable() from error
         except MALFORMED:
             raise codes.HubError(codes.UNAUTHENTICATED) from None
         try:
@@ -68,6 +69,10 @@ class Authenticator:
             raise codes.HubError(codes.UNAUTHENTICATED, f"the token's claims: {error}") from None
         self._check(claims, time.time())
         return _principal(claims)
+
+    async def close(self) -> None:
+        """Ends what is under way."""
+        await self._signatures.close()
 
     def _check(self, claims: _Claims, now: float) -> None:
         """Times, issuer and audience, as RFC 7519 says."""

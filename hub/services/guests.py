@@ -322,6 +322,7 @@ class Guests:
     async def _pruning(self) -> None:
         """Forgets what is in force no more."""
         while True:
+            honour_cancellation()
             await asyncio.sleep(_PRUNE)
             await self.prune()
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from config.logs import get_logger
 from config.trouble import Trouble
+from hub.broker.connect import honour_cancellation
 from hub.domain.patience import PATIENCE
 from hub.services.patience import FAILURES, unavailable
 
@@ -60,6 +61,7 @@ class Watch:
     async def _watch(self, name: str, check: Check) -> None:
         trouble = Trouble(_log.bind(store=name), "store.away", "store.back")
         while True:
+            honour_cancellation()  # PyMongo, too, may drop one as it connects
             error = await _ask(check)
             if error is not None and name not in self.away:  # or was it this process that slept?
                 error = await _ask(check, _ONCE_MORE)

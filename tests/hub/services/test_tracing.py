@@ -63,7 +63,6 @@ class Scene:
         self.witness = Witness()
         self.tracer = Tracer(self.store, "n1", share, self.witness)
 
-    @property
     def looked_at(self) -> bool:
         return self.witness.look is not None
 
@@ -109,17 +108,17 @@ def test_a_sample_is_about_its_share_and_the_same_for_everybody() -> None:
 
 async def test_nobody_looks_unless_something_is_traced(settings: Settings) -> None:
     async with scene(settings, 0) as off:
-        assert not off.looked_at
+        assert not off.looked_at()
         await off.store.watch([CHANNEL])
         await off.tracer.look_up()
-        assert off.looked_at
+        assert off.looked_at()
         off.pass_on(seen := ids.uuid7(), Socket("s1"))
         off.pass_on(other := ids.uuid7(), Socket("s1"), channel="user:u2")
         assert [each.step for each in await off.steps(seen, 2)] == ["ROUTED", "WRITTEN"]
         assert await off.store.steps(other) == []
         await off.redis.hset(key_names.TAILS, CHANNEL, 1)  # its time is over
         await off.tracer.look_up()
-        assert not off.looked_at
+        assert not off.looked_at()
         assert await off.redis.hlen(key_names.TAILS) == 0
 
 
