@@ -20,6 +20,7 @@ from bench.plot import draw
 from bench.profile import ProfileError, Profiler
 from bench.report import View, medians, show
 from bench.runs import Measure, append_lines, interleaved
+from bench.scenarios import admin as admin_
 from bench.scenarios import connect as connect_
 from bench.scenarios import fanout as fanout_
 from bench.scenarios import latency as latency_
@@ -27,7 +28,7 @@ from bench.scenarios import publish as publish_
 from bench.scenarios import scale as scale_
 from bench.scenarios import targeted as targeted_
 from bench.servers.base import Server, StartError
-from bench.servers.hub import HubInProcess
+from bench.servers.hub import Hub, HubInProcess
 from hub.embedded import EmbeddedError
 
 app = typer.Typer(
@@ -224,6 +225,23 @@ def scale(
     _show(rows, scale_.COST, plot)
     if plot is not None:
         draw(plot.with_stem(f"{plot.stem}-heard"), medians(rows), scale_.HEARD)
+
+
+@app.command()
+def admin(
+    clients: Annotated[int, typer.Option(min=1, help="Clients, each in its own room.")] = 1000,
+    rate: Annotated[float, typer.Option(min=1, help="Deliveries a second, of an event each.")] = (
+        200
+    ),
+    seconds: Annotated[float, typer.Option(min=1, help="How long a phase runs.")] = 4,
+    times: Annotated[int, typer.Option(min=1, help="How often there are four phases.")] = 5,
+    rounds: Rounds = 1,
+    json_file: JsonFile = None,
+    profile: Profile = None,
+) -> None:
+    """What an administrator who looks costs a node: CPU per delivery with and without one."""
+    measure = partial(admin_.measure, load=admin_.Load(clients, rate, seconds, times))
+    _show(_run([Job("admin", measure, [Hub], rounds)], json_file, profile), admin_.VIEW, None)
 
 
 if __name__ == "__main__":

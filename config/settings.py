@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     jwt_public_key: Annotated[str, BeforeValidator(values.public_key)] | None = None
     jwt_algorithms: Annotated[Names, BeforeValidator(values.algorithms)] = ()
     """What a token may be signed with; the default follows from which keys are set."""
+    jwt_previous_secret: Annotated[SecretStr, BeforeValidator(values.jwt_secret)] | None = None
+    """The secret before this one, while tokens signed with it are about."""
+    jwt_leeway: Annotated[float, Field(ge=0, le=60)] = 5
+    """Seconds by which the clocks of hub and issuer may differ."""
+    revocation_seconds: Seconds = 2_592_000
+    """How long a revocation is kept: at least as long as the longest-lived token."""
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
 
@@ -84,9 +90,15 @@ class Settings(BaseSettings):
     """Origins beside the hub's own that browsers may call from; ``*`` is any."""
 
     max_connections_per_job: Annotated[int, Field(ge=1)] = 5
+    max_connections_per_user: Annotated[int, Field(ge=1)] = 20
+    """Of all doors together, over the whole cluster."""
+    max_connections: Annotated[int, Field(ge=1)] = 50_000
+    """Of all doors together, on one node."""
     idle_timeout: Seconds = 1800
     job_retention: Annotated[int, Field(ge=1)] = 86_400
     notification_retention: Annotated[int, Field(ge=1)] = 7_776_000
+    audit_retention: Annotated[int, Field(ge=1)] = 7_776_000
+    """How long what administrators did is kept."""
     rate_commands: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(20, 1)
     rate_connects: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(60, 60)
     outbox_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
@@ -97,6 +109,11 @@ class Settings(BaseSettings):
     recovery_seconds: Seconds = 120
     partitions: Annotated[int, Field(ge=1, le=100)] = 16
     """Journal partitions. Every process of a cluster needs the same number, for good."""
+
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """Where an ingest worker serves its metrics; a node serves them at ``/metrics``."""
+    trace_sample: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """The share of events whose way is noted, for administrators to look up."""
 
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(values.upper)

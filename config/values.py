@@ -115,7 +115,7 @@ def jwt_secret(value: object) -> object:
 
 
 def public_key(value: object) -> object:
-    r"""A PEM public key; ``\n`` written out is accepted, as environment files need it."""
+    r"""PEM public keys; ``\n`` written out is accepted, as environment files need it."""
     if value is None:
         return None
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -123,10 +123,17 @@ def public_key(value: object) -> object:
 
     pem = str(value).replace("\\n", "\n").strip() + "\n"
     try:
-        load_pem_public_key(pem.encode())
+        for each in pem_keys(pem) or [pem]:
+            load_pem_public_key(each.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
         raise ValueError("is not a public key in PEM form") from error
     return pem
+
+
+def pem_keys(text: str) -> list[str]:
+    """The public keys that stand one after the other in a text."""
+    pattern = r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----"
+    return [found[0] + "\n" for found in re.finditer(pattern, text, re.DOTALL)]
 
 
 def split_names(value: object) -> object:

@@ -18,18 +18,22 @@ from config.logs import get_logger, setup_logging
 from config.settings import Settings
 from config.trouble import Trouble
 from hub import __version__
+from hub.administration import Administration
+from hub.broker.attendance import Attendance
 from hub.broker.connect import command, honour_cancellation, open_redis
 from hub.broker.emitters import Emitters
-from hub.broker.hotlog import HotLog
+from hub.broker.hotlog import Batch, HotLog
 from hub.broker.journal import Journal
-from hub.broker.keys import Keys
+from hub.broker.keys import ORDERS, Keys
 from hub.broker.live import LiveChannels
 from hub.broker.nodes import Nodes, this_node
+from hub.broker.orders import OrderBook
 from hub.broker.receipts import Receipts
 from hub.broker.sessions import Sessions
 from hub.broker.slots import Slots
 from hub.broker.tickets import TicketStore
 from hub.delivery.cork import Cork
+from hub.delivery.witness import Witness
 from hub.domain import times
 from hub.gateways.doors import Doors
 from hub.gateways.http.health import HealthResources
@@ -44,16 +48,20 @@ from hub.gateways.sio.commands import ChannelCommands
 from hub.gateways.sio.drain import drain
 from hub.gateways.sio.emissions import Emissions
 from hub.gateways.sio.hub import HubNamespace
+from hub.gateways.sio.identity import IdentityCommands
 from hub.gateways.sio.inbox import InboxCommands
 from hub.gateways.sio.server import SocketServer
 from hub.gateways.streams import Streams
 from hub.handover import Handover
 from hub.services.authenticate import Authenticator
 from hub.services.authorize import open_authorizer
+from hub.services.bans import Bans
 from hub.services.catchup import CatchUp
 from hub.services.channels import Channels
 from hub.services.following import Following
+from hub.services.guests import Guests
 from hub.services.health import Check, Health, Watch
+from hub.services.identity import Identity
 from hub.services.inbox.inbox import Inbox
 from hub.services.inbox.unread import InboxStores
 from hub.services.jobs import Jobs
@@ -74,6 +82,8 @@ DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
 SOCKETS: Final = web.AppKey("sockets", SocketServer)
 NODES: Final = web.AppKey("nodes", Nodes)
 OPERATIONS: Final = web.AppKey[list[Operation]]("operations")
+GUESTS: Final = web.AppKey("guests", Guests)
+BANS: Final = web.AppKey("bans", Bans)
 FOLLOWING: Final = web.AppKey("following", Following)
 
 BODY_AT_MOST: Final = 1024 * 1024
@@ -166,20 +176,44 @@ async def node(
     mongo = open_mongo(settings.mongo_url)
     db = mongo[settings.mongo_db]
     events, heads = Events(db), Heads(db, clock)
-    following = Following(heads, CatchUp(events, HotLog(redis, keys)))
+    following = Following(heads, CatchUp(events, HotLog(redis, keys)), witness := Witness())
     sessions = Sessions(redis, keys, settings.recovery_seconds)
     cork = Cork()
+    attendance = Attendance(redis, keys, settings.max_connections_per_user)
+    book = OrderBook(redis, keys)
+    guests = Guests(
+        attendance,
+        book,
+        limit=settings.max_connections,
+        idle_after=settings.idle_timeout,
+    )
+
+    def on_batch(batch: Batch) -> None:
+        if batch.channel == ORDERS:
+            guests.hear(batch.envelopes)
+        else:
+            following.on_batch(batch)
 
     def on_restored() -> None:
         following.on_restored()
         sessions.save_all()
+        attendance.say_all()
 
-    live = LiveChannels(settings.redis_url, keys, following.on_batch, on_restored, lambda: cork)
+    live = LiveChannels(
+        settings.redis_url,
+        keys,
+        on_batch,
+        on_restored,
+        lambda: cork,
+        always=(ORDERS,),
+        on_up=guests.look_up,
+    )
     emissions = Emissions(following.followers, settings.max_message)
     emitters = Emitters(settings.redis_url, keys, emissions.hear)
     authorizer = open_authorizer(settings)
     jobs = Jobs(heads, events, authorizer)
     authenticator = Authenticator(settings)
+    identity = Identity(authenticator, guests)
     slots = Slots(redis, keys, settings.max_connections_per_job)
     channels = Channels(jobs, following, slots)
     rechecks = Rechecks(jobs, channels, following)
@@ -188,7 +222,8 @@ async def node(
     journal = Journal(redis, keys)
     inbox = Inbox(InboxStores(Notifications(db), Announcements(db), Inboxes(db)), heads, journal)
     commands = ChannelCommands(channels).table() | InboxCommands(inbox).table()
-    sio.register("/", HubNamespace(authenticator, channels, recovery, inbox, commands))
+    commands |= IdentityCommands(identity, guests, channels).table()
+    sio.register("/", HubNamespace(identity, guests, channels, recovery, inbox, commands))
 
     app = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
     watch = Watch(_needed_to_connect(db, live))
@@ -196,22 +231,37 @@ async def node(
     sio.admit = watch.require
     streams = Streams(channels, settings.outbox_bytes, settings.rate_commands)
     tickets = Tickets(TicketStore(redis, keys))
-    doors = Doors(authenticator, tickets, streams, max_message=settings.max_message, cork=cork)
+    doors = Doors(identity, guests, tickets, streams, max_message=settings.max_message, cork=cork)
     publishing = Publishing(journal, Receipts(redis, keys))
-    operations = [
-        *HealthResources(health).operations(),
-        *JobResources(authenticator, jobs, doors).operations(),
-        *TicketResource(authenticator, tickets).operations(),
-        *InboxResources(authenticator, inbox).operations(),
-        *PublishResource(authenticator, publishing).operations(),
-    ]
-    operations += OpenApiResource(operations, __version__).operations()
-    app.add_routes(routes(operations))
-    app[OPERATIONS] = operations
     sio.attach(app)
     if handover is not None:
         handover.attach(app, sio.eio)
     nodes = Nodes(redis, this_node(address))
+    app[GUESTS], app[BANS] = guests, Bans(book, settings.revocation_seconds)
+    admin = Administration(
+        settings,
+        redis,
+        db,
+        nodes=nodes,
+        sio=sio,
+        streams=streams,
+        following=following,
+        witness=witness,
+        guests=guests,
+        identity=identity,
+        bans=app[BANS],
+    )
+    operations = [
+        *HealthResources(health).operations(),
+        *JobResources(identity, jobs, doors).operations(),
+        *TicketResource(identity, tickets).operations(),
+        *InboxResources(identity, inbox).operations(),
+        *PublishResource(identity, publishing).operations(),
+        *admin.operations(),
+    ]
+    operations += OpenApiResource(operations, __version__).operations()
+    app.add_routes(routes(operations))
+    app[OPERATIONS] = operations
     app[SOCKETS], app[FOLLOWING], app[NODES] = sio, following, nodes
 
     async def leave(seconds: float) -> None:
@@ -227,6 +277,7 @@ async def node(
         works: tuple[Coroutine[Any, Any, None], ...]
         works = (following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run())
         works += (nodes.run(), slots.run(), rechecks.run())
+        works += (attendance.run(), guests.run(), *admin.works())
         running = [tasks.create_task(work) for work in works]
         await live.wait_connected(_PATIENCE)
         try:
@@ -236,6 +287,9 @@ async def node(
                 task.cancel()
     await sessions.close()
     await slots.close()
+    await admin.close()
+    await attendance.close()
+    await authenticator.close()
     await nodes.leave()
     await live.close()
     await emitters.close()
@@ -288,6 +342,7 @@ async def _prepare(db: Database) -> None:
     """Creates the indexes, however long MongoDB takes to appear."""
     trouble = Trouble(_log, "node.mongo_unreachable", "node.mongo_back")
     while True:
+        honour_cancellation()
         try:
             await ensure_indexes(db)
         except PyMongoError as error:

@@ -226,7 +226,56 @@ def doctor() -> None:
     table = Table("", "", show_header=False, box=None)
     for what, state in report.fine:
         table.add_row(f"[green]ok[/green] {what}", escape(state))
+    for warning in report.warnings:
+        table.add_row("[yellow]look[/yellow]", escape(warning))
     if report.fine:
         Console().print(table)
     if report.problems:
         _fail("\n".join(str(problem) for problem in report.problems))
+
+
+@app.command()
+def top(
+    once: Annotated[bool, typer.Option(help="Print it once, for a pipe.")] = False,
+) -> None:
+    """Show nodes, connections, latencies and journals, live; asks only HUB_REDIS_URL."""
+    import asyncio
+
+    from redis.exceptions import RedisError
+
+    from config.settings import load_settings
+    from hub.top import run
+
+    settings = load_settings(require=("redis_url",))
+    try:
+        asyncio.run(run(settings, once=once))
+    except KeyboardInterrupt:
+        return
+    except (RedisError, OSError, TimeoutError) as error:
+        _fail(f"HUB_REDIS_URL: {error}")
+
+
+@app.command()
+def admin(
+    command: Annotated[str, typer.Argument(help="stats, connections, kick, trace, dead …")],
+    payload: Annotated[str, typer.Argument(help="JSON.")] = "{}",
+    url: Annotated[str, typer.Option(envvar="HUB_URL")] = "http://127.0.0.1:8800",
+    token: Annotated[str, typer.Option(envvar="HUB_TOKEN", help="With the role admin.")] = "",
+    follow: Annotated[bool, typer.Option(help="Print the events that come, too.")] = False,
+) -> None:
+    """Give one command of the namespace /admin and print its answer as JSON."""
+    import asyncio
+    import json
+
+    from hub.remote import Refused, ask
+
+    try:
+        given = json.loads(payload)
+    except ValueError as error:
+        _fail(f"the payload is no JSON: {error}", status=2)
+    try:
+        asyncio.run(ask(url, token, command, given, follow=follow))
+    except KeyboardInterrupt:
+        return
+    except Refused as error:
+        _fail(str(error))

@@ -141,7 +141,7 @@ class _Dev:
         facts = self._facts()
         secret = {"HUB_JWT_SECRET": facts.jwt_secret} if facts.jwt_secret else {}
         urls = {"HUB_REDIS_URL": facts.redis_url, "HUB_MONGO_URL": facts.mongo_url}
-        return {**self._env, **urls, **secret}
+        return {"HUB_TRACE_SAMPLE": "1", **self._env, **urls, **secret}
 
     def _announce(self) -> None:
         devfile.write(self._data_dir, self._facts())

@@ -16,6 +16,8 @@ from redis.exceptions import RedisError
 
 from config.settings import Problem, Settings, SettingsError, load_settings, mask_url
 from hub.broker.connect import command, open_redis
+from hub.broker.keys import Keys
+from hub.top import look, stuck
 
 _TIMEOUT = 2.0
 _OLDEST_REDIS = (6, 2)
@@ -28,6 +30,8 @@ class Report:
 
     fine: list[tuple[str, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What works, and yet needs looking after."""
 
 
 async def examine(env: Mapping[str, str] | None = None) -> Report:
@@ -41,7 +45,8 @@ async def examine(env: Mapping[str, str] | None = None) -> Report:
         report.problems += error.problems
     wrong = {problem.variable for problem in report.problems}
     usable = {name: value for name, value in environ.items() if name not in wrong}
-    settings = load_settings(_only(usable, "HUB_REDIS_URL", "HUB_MONGO_URL"), require=())
+    asked = ("HUB_REDIS_URL", "HUB_MONGO_URL", "HUB_MONGO_DB", "HUB_PARTITIONS")
+    settings = load_settings(_only(usable, *asked), require=())
     await asyncio.gather(_redis(settings, report), _mongo(settings, report))
     return report
 
@@ -57,6 +62,7 @@ async def _redis(settings: Settings, report: Report) -> None:
     try:
         async with asyncio.timeout(_TIMEOUT), open_redis(settings.redis_url) as client:
             info = await command(client.info())
+            view = await look(client, Keys(settings.partitions))
     except (RedisError, OSError, ValueError) as error:
         reason = str(error) or f"no answer within {_TIMEOUT:.0f} s"
         report.problems.append(Problem("HUB_REDIS_URL", f"{where} cannot be used: {reason}"))
@@ -66,6 +72,18 @@ async def _redis(settings: Settings, report: Report) -> None:
         report.problems.append(Problem("HUB_REDIS_URL", f"{where} is {version}, 6.2 is needed"))
     durable = "append-only file on" if info.get("aof_enabled") else "NO append-only file"
     report.fine.append(("Redis", f"{where}, version {version}, {durable}"))
+    if info.get("maxmemory_policy", "noeviction") != "noeviction":
+        report.warnings.append(
+            f"Redis may throw publications away when it is full: maxmemory-policy is "
+            f"{info['maxmemory_policy']}, not noeviction"
+        )
+    waiting = sum(each.entries for each in view.partitions)
+    dead = sum(each.dead for each in view.partitions)
+    report.fine.append(("cluster", f"{len(view.nodes)} nodes, {view.workers} ingest workers"))
+    report.fine.append(("journals", f"{waiting} publications wait"))
+    report.warnings += stuck(view.partitions)
+    if dead:
+        report.warnings.append(f"{dead} dead letters: see `python -m hub admin dead`")
 
 
 async def _mongo(settings: Settings, report: Report) -> None:

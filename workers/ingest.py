@@ -15,14 +15,18 @@ from pymongo.errors import PyMongoError
 from config.logs import get_logger, setup_logging
 from config.settings import Settings, SettingsError, load_settings
 from config.trouble import Trouble
+from hub import metrics
 from hub.broker.connect import open_redis
 from hub.broker.hotlog import HotLog
 from hub.broker.journal import Journal
 from hub.broker.keys import Keys
+from hub.broker.traces import TraceStore
+from hub.delivery.witness import Witness
 from hub.domain.ids import uuid7
 from hub.services.inbox.unread import InboxStores
 from hub.services.ingest.batch import Ingest, Stores
 from hub.services.ingest.worker import BLOCK, IngestWorker
+from hub.services.tracing import Tracer
 from hub.stores.announcements import Announcements
 from hub.stores.events import Events
 from hub.stores.heads import Heads
@@ -48,6 +52,8 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
     db = mongo[settings.mongo_db]
     inboxes = InboxStores(Notifications(db), Announcements(db), Inboxes(db))
     stores = Stores(Events(db), Heads(db), inboxes)
+    name = f"{socket.gethostname()}-{os.getpid()}-{uuid7()[-6:]}"
+    tracer = Tracer(TraceStore(redis), name, settings.trace_sample, Witness())
     ingest = Ingest(
         stores,
         HotLog(redis, keys),
@@ -56,11 +62,14 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
         on_step,
         timedelta(seconds=settings.notification_retention),
         timedelta(seconds=settings.job_retention),
+        tracer,
     )
-    name = f"{socket.gethostname()}-{os.getpid()}-{uuid7()[-6:]}"
-    worker = IngestWorker(name, redis, reading, keys, ingest, on_ready=lambda: _ready(name))
+    worker = IngestWorker(
+        name, redis, reading, keys, ingest, on_ready=lambda: _ready(name), tracer=tracer
+    )
     try:
-        await _until_stopped(_prepared(worker, db))
+        with metrics.served(settings.metrics_port):
+            await _until_stopped(_prepared(worker, db))
     finally:
         await reading.aclose()
         await redis.aclose()

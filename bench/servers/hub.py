@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import jwt
 
@@ -148,8 +149,12 @@ class Hub(Server):
         finally:
             await client.close()
 
-    def _token(self, user: str) -> str:
-        claims = {"sub": user, "exp": int(time.time()) + 3600, "projects": [_PROJECT]}
+    def admin_token(self) -> str:
+        """A token of an administrator."""
+        return self._token("root", roles=["admin"])
+
+    def _token(self, user: str, **more: Any) -> str:
+        claims = more | {"sub": user, "exp": int(time.time()) + 3600, "projects": [_PROJECT]}
         return jwt.encode(claims, self._secret, "HS256")
 
     def _program(self, name: str, *arguments: str) -> Program:

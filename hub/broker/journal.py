@@ -8,6 +8,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from hub import metrics
 from hub.broker.connect import command
 from hub.broker.keys import Keys
 from hub.broker.scripts import Call, Script
@@ -62,7 +63,8 @@ class Journal:
         async with self._redis.pipeline(transaction=False) as pipe:
             for publication in publications:
                 pipe.xadd(*journal_entry(self._keys, publication))
-            await pipe.execute()
+            with metrics.STORES.timed("redis", "append"):
+                await pipe.execute()
 
     async def append_once(
         self, publications: Sequence[AnyPublication], *, remember: int
@@ -110,8 +112,7 @@ class PartitionReader:
                 raise
             await self._create_group()
             return []
-        streams = reply.values() if isinstance(reply, dict) else [found for _, found in reply or []]
-        return [_entry(id_, fields) for found in streams for id_, fields in _flat(found)]
+        return [_entry(id_, fields) for id_, fields in entries_of(reply)]
 
     async def _create_group(self) -> None:
         try:
@@ -139,6 +140,12 @@ class PartitionReader:
             pipe.xack(self._journal, GROUP, *ids)
             pipe.xdel(self._journal, *ids)
             await pipe.execute()
+
+
+def entries_of(reply: Any) -> list[Any]:
+    """``(id, fields)`` of what streams were read, whatever the shape of the reply."""
+    streams = reply.values() if isinstance(reply, dict) else [found for _, found in reply or []]
+    return [entry for found in streams for entry in _flat(found)]
 
 
 def _flat(found: Any) -> list[Any]:

@@ -12,13 +12,49 @@ INGEST_WORKERS: Final = "hub:ingest:workers"
 EMITTERS: Final = "socketio"
 """Pub/sub channel of python-socketio's Redis managers, by their own default."""
 
+ORDERS: Final = "orders"
+"""Live channel that every node hears; no client can name it."""
+
 NODES: Final = "hub:{nodes}:ids"
 """Set: the ids of the nodes that live, and perhaps of some that died."""
+
+
+CONTROL: Final = "hub:{nodes}:control"
+"""Stream of what every node is told."""
+
+HISTORY: Final = "hub:{nodes}:history"
+"""Stream of the cluster's figures of the last minutes."""
+
+INGESTED: Final = "hub:{nodes}:ingested"
+"""How many events were stored, ever."""
+
+TAILS: Final = "hub:{nodes}:tails"
+"""Hash: channel whose events are all traced → until when (Unix milliseconds)."""
 
 
 def node(node_id: str) -> str:
     """What a node says of itself; there as long as the node lives."""
     return f"hub:{{nodes}}:node:{node_id}"
+
+
+def figures(node_id: str) -> str:
+    """A node's figures of the moment; there as long as the node lives."""
+    return f"hub:{{nodes}}:figures:{node_id}"
+
+
+def answers(question: str) -> str:
+    """List of what the nodes answered to a question."""
+    return f"hub:{{nodes}}:answers:{question}"
+
+
+def trace(event_id: str) -> str:
+    """List of what happened to an event, where it was looked at."""
+    return f"hub:trace:{event_id}"
+
+
+def tail(channel: str) -> str:
+    """Stream of what happens to the events of a channel that is watched."""
+    return f"hub:tail:{channel}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +86,19 @@ class Keys:
     def receipt(self, caller: str, key: str) -> str:
         """What a caller was answered for an idempotency key."""
         return f"hub:receipt:{caller}:{key}"
+
+    @property
+    def standing(self) -> str:
+        """Hash of who is banned and which tokens are revoked, in force on the whole cluster."""
+        return f"hub:{self.tag(self.partition(ORDERS))}:standing"
+
+    def serving(self, partition: int) -> str:
+        """Sorted set: node → until when what it says of its users counts (Unix milliseconds)."""
+        return f"hub:{self.tag(partition)}:serving"
+
+    def attendance(self, user: str) -> str:
+        """Hash: node → how many connections a user has there."""
+        return f"hub:{self.tag(self.partition(user))}:attendance:{user}"
 
     def ticket(self, digest: str) -> str:
         """Whom a one-time ticket is of, by the ticket's digest."""

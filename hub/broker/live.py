@@ -37,6 +37,9 @@ class LiveChannels:
     one another as one batch, and several batches inside ``turn()``, where the node may hold its
     writes back to the end. ``on_batch`` must not wait; long series are handed over in slices of
     milliseconds, between which others get their turn.
+
+    ``always``: channels that are followed from the start. ``on_up``: called whenever a connection,
+    the first one too, has begun to hear all it should.
     """
 
     def __init__(
@@ -46,12 +49,16 @@ class LiveChannels:
         on_batch: Callable[[Batch], None],
         on_restored: Callable[[], None],
         turn: Turn = nullcontext,
+        *,
+        always: Iterable[str] = (),
+        on_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._redis = open_redis(url)
         self._servers = servers_of(self._redis, keys)
         self._keys = keys
         self._on_restored = on_restored
-        self._wanted: dict[bytes, str] = {}  # Redis name → channel
+        self._each_up = on_up
+        self._wanted = {keys.live(name).encode(): name for name in always}  # Redis name → channel
         self._waiting: dict[bytes, asyncio.Future[None]] = {}
         self._listener = Listener(self._wanted, on_batch, self._confirmed, turn)
         self._hearing: dict[Server, _Hearing] = {}
@@ -198,6 +205,7 @@ class LiveChannels:
         if complete and all(one.up for one in self._links.values()):
             self._up.set()
             self._trouble.worked()
+        self._each_up()
         if again:
             self._on_restored()
 

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from config.logs import get_logger
+from hub import metrics
 from hub.broker.connect import honour_cancellation
 from hub.broker.keys import Keys
 from hub.broker.scripts import Call, Script
@@ -114,6 +115,7 @@ class Slots:
                 self._forget(slot)
             elif self._is_held(slot):
                 slot.taken = True
+                metrics.LEASES.add(1, "slot", "taken")
                 has.add(slot.channel)
             else:  # the holder has left meanwhile
                 self._free(slot)
@@ -142,6 +144,7 @@ class Slots:
         for kind, slot in operations:
             answer, slot.paused = answers[slot], kind == "free"
             if answer != 1 and self._is_held(slot):
+                metrics.LEASES.add(1, "slot", "lost")
                 _log.info("slots.lost", channel=slot.channel, taken_over=answer == -1)
                 self._forget(slot)
                 slot.holder.evicted(slot.channel)

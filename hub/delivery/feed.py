@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from hub import metrics
 from hub.delivery.members import Members, Subscriber
 from hub.delivery.message import Message, Reset, Run
+from hub.delivery.witness import Witness
 from hub.domain.events import Encoded, Position
 
 __all__ = ["START", "Feed", "Subscriber"]
@@ -51,11 +53,13 @@ class Feed:
     """The state of one followed channel. Every method runs without suspension."""
 
     __slots__ = (
-        "_ahead", "_joining", "_members", "_on_gap", "_target", "_unplaced",
+        "_ahead", "_joining", "_members", "_on_gap", "_target", "_unplaced", "_witness",
         "begun", "channel", "epoch", "offset",
     )  # fmt: skip
 
-    def __init__(self, channel: str, on_gap: Callable[["Feed"], None]) -> None:
+    def __init__(
+        self, channel: str, on_gap: Callable[["Feed"], None], witness: Witness | None = None
+    ) -> None:
         self.channel = channel
         self.epoch = START.epoch
         self.offset = START.offset
@@ -64,6 +68,7 @@ class Feed:
         self._unplaced: Position | None = None
         self._on_gap = on_gap
         self._members = Members()
+        self._witness = witness or Witness()
         self._joining: dict[Subscriber, Joining] = {}
         self._ahead: dict[Subscriber, int] = {}
 
@@ -155,6 +160,7 @@ class Feed:
             joining.overflowed = True
         self._target = max(notice.offset, self._target if same_log else 0)
         self.epoch, self.offset = notice.epoch, notice.offset
+        metrics.RESETS.add()
         for subscriber in told:
             subscriber.reset(notice)
         self._report()
@@ -206,7 +212,10 @@ class Feed:
             return
         self.offset = events[-1].offset
         messages = Run([Message(self.channel, self.epoch, event) for event in events])
+        count = len(self._members)  # some leave when they have got the last event
+        told = [*self._members] if self._witness.look is not None else ()
         self._members.deliver(messages)
+        self._witness.saw(messages, count, told)
         if self._joining:
             for joining in self._joining.values():
                 _keep(joining, messages)

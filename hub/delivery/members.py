@@ -39,6 +39,12 @@ class Members:
     def __bool__(self) -> bool:
         return bool(self._kinds)
 
+    def __len__(self) -> int:
+        return sum(map(len, self._kinds.values()))
+
+    def __contains__(self, subscriber: object) -> bool:
+        return any(subscriber in members for members in self._kinds.values())
+
     def __iter__(self) -> Iterator[Subscriber]:
         for members in self._kinds.values():
             yield from members

@@ -138,6 +138,29 @@ class Run(tuple[Message, ...]):  # noqa: SLOT001 - a tuple cannot have any
         return cut
 
 
+class Notice:
+    """An event that no log has: it has no offset, and whoever misses it has missed it."""
+
+    def __init__(self, name: str, envelope: bytes) -> None:
+        self._name = name
+        self._envelope = envelope
+
+    @cached_property
+    def socketio(self) -> bytes:
+        """As ``Message.socketio``."""
+        return _EVENT + self._envelope + _STRING
+
+    @cached_property
+    def websocket(self) -> bytes:
+        """As ``Message.websocket``."""
+        return frame(self._envelope)
+
+    @cached_property
+    def sse(self) -> bytes:
+        """As ``Message.sse``, without an id."""
+        return sse(self._name, self._envelope)
+
+
 class Reset:
     """Tells a subscriber that events up to ``offset`` were not or cannot be delivered
     (contract section 4). ``snapshot``: of a job channel."""

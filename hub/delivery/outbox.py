@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from hub import metrics
+
 
 class Pending(Protocol):
     """A packet that is made when its turn comes, because it says what was sent before it.
@@ -51,6 +53,9 @@ class Outbox:
             self._open = False
             self._backlog = self.bytes
 
+    def __len__(self) -> int:
+        return len(self._entries or ())
+
     def __bool__(self) -> bool:
         return bool(self._entries)
 
@@ -91,6 +96,7 @@ class Outbox:
                 self.bytes -= len(entry)
             else:
                 kept.append(entry)
+        metrics.DROPPED.add(len(self) - len(kept))
         self._entries = kept or None
         self._backlog = min(self._backlog, self.bytes)
         return channels

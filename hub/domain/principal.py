@@ -22,6 +22,8 @@ class Principal:
     projects: frozenset[str] | None
     expires_at: datetime
     token_id: str | None = None
+    issued_at: float = 0
+    """Unix seconds; 0 when the token does not say, which is before any revocation."""
 
     def may_read_project(self, project_id: str) -> bool:
         """Whether the token lists the project (rule RN10.05.1 of the progress requirements)."""

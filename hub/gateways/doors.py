@@ -17,8 +17,9 @@ from hub.gateways.sse import HEARTBEAT, EventStream
 from hub.gateways.stream import JobStream
 from hub.gateways.streams import Streams
 from hub.gateways.ws import PING_EVERY, PONG_WITHIN, RawSocket
-from hub.services.authenticate import Authenticator
 from hub.services.channels import required_channel
+from hub.services.guests import Guests, Stay
+from hub.services.identity import Identity
 from hub.services.tickets import Tickets
 
 _OFFSET_AT_MOST: Final = (1 << 53) - 1
@@ -41,14 +42,16 @@ class Doors:
 
     def __init__(
         self,
-        authenticator: Authenticator,
+        identity: Identity,
+        guests: Guests,
         tickets: Tickets,
         streams: Streams,
         *,
         max_message: int,
         cork: Cork | None = None,
     ) -> None:
-        self._authenticator = authenticator
+        self._identity = identity
+        self._guests = guests
         self._tickets = tickets
         self._streams = streams
         self._max_message = max_message
@@ -68,6 +71,7 @@ class Doors:
     async def _websocket(self, request: web.Request, kind: str | None) -> web.StreamResponse:
         who, channel, since = await self._arrival(request)
         client = RawSocket(self._streams, self._pings, who, channel)
+        client.address = request.remote or ""
 
         def start() -> None:
             websocket = upgrade.accept(request, max_message=self._max_message, cork=self._cork)
@@ -79,6 +83,7 @@ class Doors:
         who, channel, since = await self._arrival(request)
         last = last_event_id(request.headers.get("Last-Event-ID", ""))
         client = EventStream(self._streams, self._comments, who, channel)
+        client.address = request.remote or ""
         return await self._let_in(client, last or since, kind, lambda: client.open(request))
 
     async def _arrival(self, request: web.Request) -> tuple[Principal, str, Position | None]:
@@ -88,7 +93,7 @@ class Doors:
             wanted = query(request, LiveQuery, repeatable=frozenset())
             who = await self._tickets.redeem(wanted.ticket or "")
         else:
-            who = await principal(request, self._authenticator)
+            who = await principal(request, self._identity)
             wanted = query(request, LiveQuery, repeatable=frozenset())
             if wanted.ticket is not None:
                 raise codes.invalid("ticket", "is not to be given beside a token")
@@ -98,8 +103,18 @@ class Doors:
     async def _let_in(
         self, client: JobStream, since: Position | None, kind: str | None, start: Open
     ) -> web.StreamResponse:
-        subscribe, channel = self._streams.channels.subscribe, client.channel
-        await subscribe(client.principal, client, job(channel), since, client.hand_over, kind=kind)
+        subscribe, channel = self._streams.channels.subscribe, job(client.channel)
+        stay = await self._guests.arrive(client.principal)  # Redis is asked while MongoDB is
+        client.on_leave = lambda: self._guests.leave(stay)
+        try:
+            await subscribe(client.principal, client, channel, since, client.hand_over, kind=kind)
+            await self._guests.settle(stay)
+        except BaseException:
+            client.leave()
+            raise
+        return self._open(client, stay, start)
+
+    def _open(self, client: JobStream, stay: Stay, start: Open) -> web.StreamResponse:
         if client.has_all and isinstance(client, EventStream):
             client.leave()
             return web.Response(status=204)  # so that an EventSource does not come back
@@ -111,6 +126,8 @@ class Doors:
         except BaseException:
             client.leave()
             raise
+        if not client.over:
+            self._guests.enter(stay, client)
         return upgrade.Switched()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, Protocol
 
 from config.logs import get_logger
+from hub import metrics
 from hub.delivery.message import Message, Reset
 from hub.domain import codes
 
@@ -106,6 +107,7 @@ class Lagging:
             return
         del self._channels[channel]
         self._covered[channel] = notice.offset
+        metrics.COALESCED.add()
         self._target.send_reset(notice)
         if kept:
             self._target.deliver(kept)

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from aiohttp import web
 
-from hub.delivery.message import Message, Reset, sse
+from hub.delivery.message import Message, Notice, Reset, sse
 from hub.domain import codes
 from hub.gateways import upgrade
 from hub.gateways.stream import JobStream
@@ -106,14 +106,16 @@ class EventStream(JobStream):
         upgrade.watch_peer(transport)
         self.begin(line)
 
-    def form(self, what: Message | Reset) -> bytes:
+    door = "SSE"
+
+    def form(self, what: Message | Notice | Reset) -> bytes:
         return what.sse
 
     def say_end(self) -> None:
         self._last("end", {"channel": self.channel})
 
-    def say_closing(self, code: codes.Code, retry_after: float | None) -> None:
-        fields: dict[str, Any] = {"code": code.name, "message": code.message}
+    def say_closing(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
+        fields: dict[str, Any] = {"code": code.name, "message": message or code.message}
         fields["reconnect"] = code.retry
         if retry_after is not None:
             fields["retryAfter"] = retry_after

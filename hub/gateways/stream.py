@@ -1,23 +1,21 @@
 """A client that follows one job on a connection of its own: what raw WebSocket and SSE share."""
 
-import asyncio
 import secrets
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
 
-from hub.delivery.message import Message, Reset
+from hub import metrics
+from hub.delivery.message import Message, Notice, Reset
 from hub.delivery.outbox import Outbox
-from hub.domain import codes, times
+from hub.domain import codes
 from hub.domain.principal import Principal
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.lagging import Lagging
 from hub.gateways.streams import Streams
 from hub.gateways.websocket import HIGH_WATER
 from hub.services.following import Joined, Mode
-
-_EXPIRED_FOR: Final = 25.0  # seconds beyond its token's expiry that a connection lives
-_LONGEST: Final = 30 * 86_400.0  # seconds that a timer is set for
 
 
 class Line(Protocol):
@@ -41,6 +39,9 @@ class JobStream(ABC):
 
     def __init__(self, host: Streams, heartbeats: Heartbeats, who: Principal, channel: str) -> None:
         self.slot = secrets.token_urlsafe(12)
+        self.began = time.time()
+        self.ended_by = ""
+        self.address = ""
         self.principal = who
         self.channel = channel
         self.joined: Joined | None = None
@@ -53,12 +54,14 @@ class JobStream(ABC):
         self._lacks = False  # events gave way, and the reset was not sent yet
         self._ended = False  # the job, as far as was heard
         self._over = False
-        self._expiry: asyncio.TimerHandle | None = None
+        self._acts = 0
+        self.on_leave: Callable[[], None] = lambda: None
+        """Called when it follows no more; perhaps more than once."""
 
     # -- what differs -----------------------------------------------------------------------------
 
     @abstractmethod
-    def form(self, what: Message | Reset) -> bytes:
+    def form(self, what: Message | Notice | Reset) -> bytes:
         """As it is sent."""
 
     @abstractmethod
@@ -66,8 +69,9 @@ class JobStream(ABC):
         """The job has ended and the client has everything: closes the connection."""
 
     @abstractmethod
-    def say_closing(self, code: codes.Code, retry_after: float | None) -> None:
-        """Tells why, as far as that can still be told, and closes the connection."""
+    def say_closing(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
+        """Tells why, as far as that can still be told, and closes the connection. ``message``: in
+        place of the code's own."""
 
     @abstractmethod
     def ping(self) -> None:
@@ -88,6 +92,11 @@ class JobStream(ABC):
         self._ended = joined.job is not None and joined.job.ended
 
     @property
+    def over(self) -> bool:
+        """Whether it follows no more."""
+        return self._over
+
+    @property
     def has_all(self) -> bool:
         """Whether the job has ended and its client, who said what it has, lacks nothing of it."""
         return (
@@ -105,16 +114,31 @@ class JobStream(ABC):
             return
         self._host.add(self)
         self._heartbeats.start(self)
-        self._set_expiry()
         self.writable()
 
-    def _set_expiry(self) -> None:
-        left = (self.principal.expires_at - times.now()).total_seconds() + _EXPIRED_FOR
-        loop = asyncio.get_running_loop()
-        if left <= 0:
-            self.close(codes.TOKEN_EXPIRED)
-        else:
-            self._expiry = loop.call_later(min(left, _LONGEST), self._set_expiry)
+    # -- what the node's guests are asked ---------------------------------------------------------
+
+    @property
+    def sid(self) -> str:
+        """Its name."""
+        return self.slot
+
+    @property
+    def follows_now(self) -> Collection[str]:
+        """The one channel."""
+        return (self.channel,)
+
+    @property
+    def activity(self) -> object:
+        """Changes with every event that is sent. Such a client sends nothing that counts."""
+        return self._acts
+
+    def warn(self) -> None:  # noqa: B027 - the same for all
+        """There is no way to send another token, so it is not told: it comes back with one."""
+
+    def send_away(self, code: codes.Code, message: str | None, retry_after: float | None) -> None:
+        """Ends the connection."""
+        self.close(code, retry_after, message)
 
     # -- what a feed calls ------------------------------------------------------------------------
 
@@ -122,6 +146,7 @@ class JobStream(ABC):
         """Sends the next events of the job."""
         if self._over:
             return
+        self._acts += 1
         if self._line is not None and not (self._blocked or self._outbox or self._lagging):
             self._line.send(b"".join(map(self.form, messages)))
         else:
@@ -173,6 +198,7 @@ class JobStream(ABC):
         if self._line is not None and self.reading:
             self._line.send(data)
         elif not self._outbox.offer(data):
+            metrics.DROPPED.add(len(self._outbox) + 1)
             self._outbox.clear()  # all of it is the job's
             self._lacks = True
             self._lagging = self._lagging or Lagging(self, self._host.channels.summary)
@@ -194,6 +220,24 @@ class JobStream(ABC):
             self._host.spawn(self._lagging.catch_up())
         self._finish()
 
+    # -- what administrators see and do -----------------------------------------------------------
+
+    door = ""
+
+    @property
+    def outbox_bytes(self) -> int:
+        """What waits for the client to read it."""
+        return self._outbox.bytes
+
+    def tell(self, notice: Notice) -> bool:
+        """Sends something that no log has, if there is room for it now; whether it did."""
+        data = self.form(notice)
+        if self._line is not None and self.reading:
+            self._line.send(data)
+            return True
+        room = not self._over and self._outbox.bytes + len(data) <= self._outbox.limit
+        return room and self._outbox.offer(data)
+
     def timed_out(self) -> None:
         """There was no sign of life in time."""
         if self._blocked:
@@ -205,17 +249,23 @@ class JobStream(ABC):
 
     def _finish(self) -> None:
         if self._ended and self.reading and not self._lacks and self._line is not None:
+            self.ended_by = "ENDED"
             self.leave()
             self._host.leaves(self)
             self.say_end()
 
-    def close(self, code: codes.Code, retry_after: float | None = None) -> None:
-        """Ends the connection, and tells why."""
+    def close(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
+        """Ends the connection, and tells why. ``message``: in place of the code's own."""
         if not self._over:
+            self.ended_by = code.name
+            if code is codes.SLOW_CONSUMER:
+                metrics.SLOW_CONSUMERS.add()
             self.leave()
             if self._line is not None:
                 self._host.leaves(self)
-                self.say_closing(code, retry_after)
+                self.say_closing(code, retry_after, message)
 
     def lost(self) -> None:
         """The peer is gone."""
@@ -230,5 +280,4 @@ class JobStream(ABC):
         self._host.channels.unsubscribe(self, self.channel)
         self._heartbeats.stop(self)
         self._outbox.clear()
-        if self._expiry is not None:
-            self._expiry.cancel()
+        self.on_leave()

@@ -10,19 +10,24 @@ from typing import Any, Final, Protocol
 from config.logs import get_logger
 from config.values import Rate
 from hub.domain import codes
+from hub.gateways.endings import CLIENT_GONE, note_end
+from hub.gateways.present import Present
 from hub.services.channels import Channels
 
 _TICK: Final = 0.02  # seconds between batches
 _GENTLE: Final = 10
 _SHARE: Final = 0.8
 _COME_BACK: Final = (0.5, 1.5)
+_ABSENT: Final = object()
 _log = get_logger(__name__)
 
 
-class Stream(Protocol):
+class Stream(Present, Protocol):
     """One of them."""
 
-    def close(self, code: codes.Code, retry_after: float | None = None) -> None:
+    def close(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
         """Tells the client why, and ends its connection."""
 
 
@@ -44,19 +49,26 @@ class Streams:
     def __len__(self) -> int:
         return len(self._open)
 
+    @property
+    def open(self) -> list[Stream]:
+        """All of them."""
+        return list(self._open)
+
     def add(self, stream: Stream) -> None:
         """A client has come."""
         self._open[stream] = None
 
     def leaves(self, stream: Stream) -> None:
         """A client was told that its stream ends: its connection is about to close."""
-        self._open.pop(stream, None)
+        if self._open.pop(stream, _ABSENT) is None:
+            note_end(stream, "")
         self._leaving[stream] = None
         self._nobody_leaving.clear()
 
     def gone(self, stream: Stream) -> None:
         """Its connection has closed."""
-        self._open.pop(stream, None)
+        if self._open.pop(stream, _ABSENT) is None:
+            note_end(stream, CLIENT_GONE)
         self._leaving.pop(stream, None)
         if not self._leaving:
             self._nobody_leaving.set()

@@ -3,10 +3,10 @@
 import asyncio
 from typing import Final
 
-from config.values import Rate
-from hub.delivery.message import Message, Reset
+from hub.delivery.message import Message, Notice, Reset
 from hub.domain import codes
 from hub.domain.principal import Principal
+from hub.gateways.allowance import Allowance
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.stream import JobStream
 from hub.gateways.streams import Streams
@@ -15,25 +15,6 @@ from hub.gateways.websocket import WebSocket
 PING_EVERY: Final = 4.0
 PONG_WITHIN: Final = 10.0
 """Seconds: a peer that is gone is found, and its slot free, within 14 s."""
-
-
-class Allowance:
-    """So much at once, and as much again in each period; what is not used does not add up."""
-
-    __slots__ = ("_each", "_free_at", "_period")
-
-    def __init__(self, rate: Rate) -> None:
-        self._each = rate.seconds / rate.amount
-        self._period = float(rate.seconds)
-        self._free_at = 0.0
-
-    def take(self, now: float) -> bool:
-        """Whether one more is allowed at ``now`` (seconds, of any clock that goes on)."""
-        free_at = max(self._free_at, now) + self._each
-        if free_at - now > self._period + self._each / 2:
-            return False
-        self._free_at = free_at
-        return True
 
 
 class RawSocket(JobStream):
@@ -51,15 +32,17 @@ class RawSocket(JobStream):
         self.begin(websocket)
         websocket.begin(self)  # last: it may have sent too much already
 
-    def form(self, what: Message | Reset) -> bytes:
+    door = "WEBSOCKET"
+
+    def form(self, what: Message | Notice | Reset) -> bytes:
         return what.websocket
 
     def say_end(self) -> None:
         if self._websocket is not None:
             self._websocket.close(1000, wait=True)
 
-    def say_closing(self, code: codes.Code, retry_after: float | None) -> None:
-        del retry_after  # a close frame has no place for it
+    def say_closing(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
+        del retry_after, message  # a close frame has no place for them
         if self._websocket is not None:
             self._websocket.close(code.ws or 1011, code.name, wait=True)
 

@@ -4,16 +4,16 @@ import time
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-import jwt
 import msgspec
 from msgspec import Meta, Struct
 
 from config.settings import Settings
 from hub.domain import codes, ids
 from hub.domain.principal import Principal, Role
+from hub.services.keyset import Unreachable
+from hub.services.patience import unavailable
 from hub.services.signatures import MALFORMED, Signatures
 
-_LEEWAY: Final = 5
 _MAX_TOKEN: Final = 8192
 _USER: Final = frozenset({Role.USER})
 _ROLES: Final = {role.value: role for role in Role}
@@ -44,6 +44,7 @@ class Authenticator:
 
     def __init__(self, settings: Settings) -> None:
         self._signatures = Signatures(settings)
+        self._leeway = settings.jwt_leeway
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience
 
@@ -58,8 +59,8 @@ class Authenticator:
             raise codes.HubError(codes.UNAUTHENTICATED)
         try:
             payload = await self._signatures.payload(token)
-        except jwt.PyJWKClientConnectionError as error:
-            raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
+        except Unreachable as error:
+            raise unavailable() from error
         except MALFORMED:
             raise codes.HubError(codes.UNAUTHENTICATED) from None
         try:
@@ -69,11 +70,15 @@ class Authenticator:
         self._check(claims, time.time())
         return _principal(claims)
 
+    async def close(self) -> None:
+        """Ends what is under way."""
+        await self._signatures.close()
+
     def _check(self, claims: _Claims, now: float) -> None:
         """Times, issuer and audience, as RFC 7519 says."""
-        if max(claims.iat, claims.nbf) > now + _LEEWAY:
+        if max(claims.iat, claims.nbf) > now + self._leeway:
             raise codes.HubError(codes.UNAUTHENTICATED)
-        if claims.exp <= now - _LEEWAY:
+        if claims.exp <= now - self._leeway:
             raise codes.HubError(codes.TOKEN_EXPIRED)
         if self._issuer not in (None, claims.iss):
             raise codes.HubError(codes.UNAUTHENTICATED)
@@ -90,6 +95,7 @@ def _principal(claims: _Claims) -> Principal:
         projects=None if "*" in projects else frozenset(projects),
         expires_at=datetime.fromtimestamp(claims.exp, UTC),
         token_id=claims.jti,
+        issued_at=claims.iat,
     )
 
 

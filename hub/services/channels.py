@@ -112,6 +112,18 @@ class Channels:
         """Frees the slot of a follower of a job that has ended, which goes on following."""
         self._slots.free(follower, channel)
 
+    async def unreadable(self, who: Principal, names: Iterable[str]) -> list[str]:
+        """Those of the channels, which somebody follows, that ``who`` may not read."""
+        found = {name: required_channel(name) for name in names}
+        jobs = [each.subject for each in found.values() if each.kind is Kind.JOB]
+        closed = await self._jobs.unreadable(who, jobs) if jobs else set()
+        return [
+            name
+            for name, each in found.items()
+            if (each.kind is Kind.JOB and each.subject in closed)
+            or (each.kind is Kind.USER and each.subject != who.user_id)
+        ]
+
     async def summary(self, channel: str) -> Reset:
         """As ``Following.summary``, for a channel that the caller has subscribed to."""
         return await self._following.summary(channel)

@@ -13,6 +13,7 @@ from hub.broker.hotlog import Batch
 from hub.broker.live import LiveChannels
 from hub.delivery.feed import START, Feed, Subscriber
 from hub.delivery.message import Reset
+from hub.delivery.witness import Witness
 from hub.domain import codes
 from hub.domain.events import Position
 from hub.services.catchup import CatchUp
@@ -30,9 +31,10 @@ Result = TypeVar("Result")
 class Following:
     """The feeds of this node. Without ``run``, which owns every task, nothing can be joined."""
 
-    def __init__(self, heads: Heads, catch_up: CatchUp) -> None:
+    def __init__(self, heads: Heads, catch_up: CatchUp, witness: Witness | None = None) -> None:
         self._heads = heads
         self._catch_up = catch_up
+        self._witness = witness or Witness()
         self._feeds: dict[str, Feed] = {}
         self._gaps = Gaps(heads, catch_up, self._feeds)
         self._running: _Running | None = None
@@ -118,7 +120,7 @@ class Following:
     def _feed(self, channel: str) -> Feed:
         feed = self._feeds.get(channel)
         if feed is None:
-            feed = self._feeds[channel] = Feed(channel, self._on_gap)
+            feed = self._feeds[channel] = Feed(channel, self._on_gap, self._witness)
         return feed
 
     def _leave(self, feed: Feed, subscriber: Subscriber) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from config.logs import get_logger
 from config.trouble import Trouble
+from hub import metrics
 from hub.broker.connect import honour_cancellation
 from hub.delivery.feed import START, Feed, Lack
 from hub.delivery.message import Reset
@@ -76,6 +77,7 @@ class Gaps:
             if feed.epoch != lack.position.epoch:
                 return
             if page:
+                metrics.GAP_FILLS.add()
                 feed.fill(page)
                 return
         resolve(feed, lack, await self._heads.get(feed.channel))

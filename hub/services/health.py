@@ -61,6 +61,7 @@ class Watch:
     async def _watch(self, name: str, check: Check) -> None:
         trouble = Trouble(_log.bind(store=name), "store.away", "store.back")
         while True:
+            honour_cancellation()  # PyMongo, too, may drop one as it connects
             error = await _ask(check)
             honour_cancellation()
             if error is not None and name not in self.away:  # or was it this process that slept?

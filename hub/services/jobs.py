@@ -92,6 +92,14 @@ class Jobs:
         readable = await self._authorizer.readable(who, projects)
         return [_verdict(readable, heads.get(name), kind) for name in names]
 
+    async def unreadable(self, who: Principal, job_ids: Sequence[str]) -> set[str]:
+        """Those jobs that there are and that ``who`` may not read, in one round trip."""
+        async with patiently():
+            heads = await self._heads.get_all([channels.job_channel(each) for each in job_ids])
+        jobs = [head.job for head in heads.values() if head.job is not None]
+        readable = await self._authorizer.readable(who, {job.project_id for job in jobs})
+        return {job.id for job in jobs if job.project_id not in readable} & set(job_ids)
+
     async def poll(self, who: Principal, job_id: str, kind: str | None) -> Poll:
         """The job as it is now, at the cost of one indexed read."""
         head = await self.authorize(who, job_id, kind)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
+from hub import metrics
 from hub.delivery.feed import Feed, Subscriber
 from hub.domain import times
 from hub.domain.events import Encoded, Position
@@ -102,6 +103,7 @@ class Join:
                 go_on_from(feed, head)  # read later than the feed's epoch: it is the newer one
             feed.begin_join(subscriber)
             return False
+        metrics.REPLAYS.add(1, joined.mode)
         self._hand_over(joined)
         if feed.joining(subscriber) is joining:  # else handing over made it leave
             feed.complete_join(joining, joined.position)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from config.logs import get_logger
+from hub import metrics
 from hub.broker.sessions import Leg, Sessions
 from hub.domain import codes
 from hub.domain.events import Position
@@ -162,6 +163,7 @@ class Recovery:
             if error.code is codes.UNAVAILABLE:
                 raise
             refusal = error.code.name
+        metrics.RECOVERIES.add(1, "recovered" if refusal is None else "refused")
         if refusal is None:
             return Arrival(joined, recovered=True)
         self._leave(subscriber, back)

@@ -4,22 +4,21 @@
 decoded twice; it prepares that key anew for every token; and it looks at every character in Python.
 """
 
-import asyncio
 import base64
 from typing import Any, Final
 
 import jwt
 import msgspec
-from jwt import PyJWK, PyJWKClient
 from jwt.algorithms import Algorithm
 from msgspec import Struct
 
 from config.settings import Settings
+from config.values import pem_keys
+from hub.services.keyset import PublishedKeys
 
 MALFORMED: Final = (jwt.PyJWTError, msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 """What reading and checking a token may raise, whatever it is made of."""
 
-_JWKS_TIMEOUT: Final = 2
 _HMAC: Final = "HS"
 
 
@@ -39,19 +38,18 @@ class Signatures:
     def __init__(self, settings: Settings) -> None:
         names = settings.jwt_algorithms
         self._algorithms = {name: jwt.get_algorithm_by_name(name) for name in names}
-        self._keys = {
-            name: key
-            for name, algorithm in self._algorithms.items()
-            if (key := _prepared(algorithm, _configured(settings, name))) is not None
-        }
+        self._keys: dict[str, list[Any]] = {}
+        for name, algorithm in self._algorithms.items():
+            made = [_prepared(algorithm, each) for each in _configured(settings, name)]
+            self._keys[name] = [key for key in made if key is not None]
         url = settings.jwt_jwks_url
-        self._jwks = None if url is None else PyJWKClient(url, timeout=_JWKS_TIMEOUT)
+        self._published = None if url is None else PublishedKeys(url)
 
     async def payload(self, token: str) -> bytes:
         """What was signed, once it is known that it was.
 
         Raises one of ``MALFORMED`` for any token that none of the keys signed, and
-        ``jwt.PyJWKClientConnectionError`` when the key set is out of reach.
+        ``keyset.Unreachable`` when the published keys are out of reach.
         """
         signed, _, signature = token.encode("ascii").rpartition(b".")
         header, _, payload = signed.partition(b".")
@@ -59,41 +57,41 @@ class Signatures:
         algorithm = self._algorithms.get(named.alg)
         if algorithm is None or named.crit is not None:  # no extension is understood here
             raise jwt.InvalidAlgorithmError
-        key = self._keys.get(named.alg)
-        if key is None:
-            key = algorithm.prepare_key(await self._published(named))
-        if not algorithm.verify(signed, key, _decode(signature)):
+        proof = _decode(signature)
+        for key in self._keys[named.alg]:
+            if algorithm.verify(signed, key, proof):
+                return _decode(payload)
+        key = algorithm.prepare_key(await self._named(named))
+        if not algorithm.verify(signed, key, proof):
             raise jwt.InvalidSignatureError
         return _decode(payload)
 
-    async def _published(self, named: _Header) -> Any:
-        """The key that the token's issuer publishes under the name in its header."""
-        if self._jwks is None or named.kid is None or named.alg.startswith(_HMAC):
+    async def close(self) -> None:
+        """Ends what is under way."""
+        if self._published is not None:
+            await self._published.close()
+
+    async def _named(self, named: _Header) -> Any:
+        """The key that the token's issuer publishes under the name in its header. That name is
+        looked up among those, and is never an address or a path of anything."""
+        if self._published is None or named.kid is None or named.alg.startswith(_HMAC):
             raise jwt.InvalidKeyError
-        found = self._known(self._jwks, named.kid)
-        if found is None:
-            found = await asyncio.to_thread(self._jwks.get_signing_key, named.kid)
+        found = await self._published.get(named.kid)
+        if found is None or not found.takes(named.alg):
+            raise jwt.InvalidKeyError
         return found.key
 
-    @staticmethod
-    def _known(jwks: PyJWKClient, kid: str) -> PyJWK | None:
-        """The key if it was fetched lately: that takes no thread and no lock."""
-        fetched = None if jwks.jwk_set_cache is None else jwks.jwk_set_cache.get()
-        keys = [] if fetched is None else fetched.keys
-        return jwks.match_kid([key for key in keys if key.public_key_use in (None, "sig")], kid)
+
+def _configured(settings: Settings, algorithm: str) -> list[str]:
+    """The keys of this algorithm that the settings have: several while they are being changed."""
+    if algorithm.startswith(_HMAC):
+        secrets = (settings.jwt_secret, settings.jwt_previous_secret)
+        return [each.get_secret_value() for each in secrets if each is not None]
+    return [] if settings.jwt_public_key is None else pem_keys(settings.jwt_public_key)
 
 
-def _configured(settings: Settings, algorithm: str) -> str | None:
-    """The one setting that has the key of this algorithm."""
-    if not algorithm.startswith(_HMAC):
-        return settings.jwt_public_key
-    return None if settings.jwt_secret is None else settings.jwt_secret.get_secret_value()
-
-
-def _prepared(algorithm: Algorithm, key: str | None) -> Any:
+def _prepared(algorithm: Algorithm, key: str) -> Any:
     """The key as ``algorithm`` takes it; None when it is one for other algorithms."""
-    if key is None:
-        return None
     try:
         return algorithm.prepare_key(key)
     except (jwt.InvalidKeyError, TypeError, ValueError):

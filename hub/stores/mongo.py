@@ -11,6 +11,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from hub.domain.patience import PATIENCE
+from hub.stores.timing import Timing
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
@@ -46,6 +47,7 @@ def open_mongo(url: str, *, timeout: float = _READ_TIMEOUT) -> AsyncMongoClient[
         uuidRepresentation="standard",
         appname="hub",
         type_registry=TypeRegistry([_PlainInt()]),
+        event_listeners=[Timing()],
     )
 
 
@@ -82,8 +84,14 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         _jobs_index("jobs"),
         _jobs_index("jobs_of_project", "job.project_id"),
         _jobs_index("jobs_of_project_with_status", "job.project_id", "job.status"),
+        IndexModel(
+            [("job.status", ASCENDING), ("job.started_at", DESCENDING), ("_id", DESCENDING)],
+            name="job_status",
+            partialFilterExpression={"job": {"$exists": True}},
+        ),
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
+    "audit": [IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0)],
     "notifications": [
         _newest_first("kept", "dismissed", "expired"),
         _newest_first("new", "dismissed", "expired", "read"),

@@ -19,8 +19,11 @@ _LIMIT = 10.0
 class Line:
     """One connection. ``log``: ``[event, *arguments]`` in order, and ``["ack", id, reply]``."""
 
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse, offset: str | None) -> None:
+    def __init__(
+        self, ws: aiohttp.ClientWebSocketResponse, offset: str | None, namespace: str = ""
+    ) -> None:
         self._ws = ws
+        self._prefix = f"{namespace}," if namespace else ""
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
         self.log: list[list[Any]] = []
@@ -45,6 +48,7 @@ class Line:
             if not self.deaf:
                 await self._ws.send_str("3")
             return
+        packet = packet[:2] + packet[2:].removeprefix(self._prefix)
         async with self._news:
             if packet.startswith("40"):
                 answer = json.loads(packet[2:])
@@ -61,13 +65,14 @@ class Line:
 
     async def connect(self, auth: dict[str, Any]) -> None:
         """Connects to the namespace; waits for ``hello`` or a refusal."""
-        await self._ws.send_str("40" + json.dumps(auth))
-        await self.until(lambda: self.named("hello") or self.refusal)
+        await self._ws.send_str(f"40{self._prefix}" + json.dumps(auth))
+        greeted = (lambda: self.sid) if self._prefix else (lambda: self.named("hello"))
+        await self.until(lambda: greeted() or self.refusal)
 
     async def send(self, name: str, payload: Any) -> int:
         """Sends a command; the id of its acknowledgement."""
         number = next(self._ids)
-        await self._ws.send_str(f"42{number}" + json.dumps([name, payload]))
+        await self._ws.send_str(f"42{self._prefix}{number}" + json.dumps([name, payload]))
         return number
 
     async def command(self, name: str, payload: Any) -> Any:
@@ -121,9 +126,11 @@ async def line(
     back: Line | None = None,
     pid: object = None,
     offset: object = None,
+    namespace: str = "",
     **auth: Any,
 ) -> AsyncIterator[Line]:
-    """A connection of the user of ``token``. ``back``: which one it continues."""
+    """A connection of the user of ``token``. ``back``: which one it continues. ``namespace``: if it
+    is another one than ``/``; nobody says hello there."""
     given: dict[str, Any] = {"token": token, **auth}
     if back is not None:
         pid, offset = back.pid, back.offset
@@ -134,7 +141,7 @@ async def line(
         aiohttp.ClientSession() as http,
         http.ws_connect(f"{url}/socket.io/", params=query, max_msg_size=0) as ws,
     ):
-        made = Line(ws, back.offset if back else None)
+        made = Line(ws, back.offset if back else None, namespace)
         pump = asyncio.create_task(made.pump())
         try:
             await made.connect(given)

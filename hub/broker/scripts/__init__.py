@@ -9,6 +9,8 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from hub import metrics
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -22,6 +24,7 @@ class Script:
     """A script of this folder, sent by its digest and loaded where a server does not know it."""
 
     def __init__(self, name: str) -> None:
+        self._name = name
         self.source = files(__package__).joinpath(f"{name}.lua").read_bytes()
         self.digest = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 
@@ -49,6 +52,10 @@ class Script:
         return answers
 
     async def _round_trip(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
+        with metrics.STORES.timed("redis", self._name):
+            return await self._send(redis, calls)
+
+    async def _send(self, redis: Redis, calls: Sequence[Call]) -> list[Any]:
         async with redis.pipeline(transaction=False) as pipe:
             for call in calls:
                 pipe.evalsha(self.digest, len(call.keys), *call.keys, *call.args)

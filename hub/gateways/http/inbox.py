@@ -21,15 +21,15 @@ from hub.gateways.inbox import (
     parse_preferences,
     preferences_fields,
 )
-from hub.services.authenticate import Authenticator
+from hub.services.identity import Identity
 from hub.services.inbox.inbox import Inbox
 
 
 class InboxResources:
     """The handlers."""
 
-    def __init__(self, authenticator: Authenticator, inbox: Inbox) -> None:
-        self._authenticator = authenticator
+    def __init__(self, identity: Identity, inbox: Inbox) -> None:
+        self._identity = identity
         self._inbox = inbox
 
     def operations(self) -> list[Operation]:
@@ -142,32 +142,32 @@ class InboxResources:
 
     async def list(self, request: web.Request) -> web.Response:
         """A page, newest first."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         wanted = query(request, ListNotifications, repeatable=frozenset())
         return answer(await list_notifications(self._inbox, who, wanted))
 
     async def mark(self, request: web.Request) -> web.Response:
         """``{changed, unread}``"""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, NoQuery, repeatable=frozenset())
         return answer(await mark_notifications(self._inbox, who, await body(request)))
 
     async def unread(self, request: web.Request) -> web.Response:
         """``{count, version}``"""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, NoQuery, repeatable=frozenset())
         await self._inbox.enter(who)
         return answer((await self._inbox.unread(who)).wire())
 
     async def preferences(self, request: web.Request) -> web.Response:
         """``{mutedTypes, mutedTopics}``"""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, NoQuery, repeatable=frozenset())
         return answer(preferences_fields(await self._inbox.preferences(who)))
 
     async def prefer(self, request: web.Request) -> web.Response:
         """Replaces them, and answers with what they are then."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, NoQuery, repeatable=frozenset())
         wanted = parse_preferences(await body(request))
         await self._inbox.prefer(who, wanted)
@@ -175,7 +175,7 @@ class InboxResources:
 
     async def subscribe(self, request: web.Request) -> web.Response:
         """204, also when the user is subscribed already."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, NoQuery, repeatable=frozenset())
         found = request.match_info
         await self._inbox.subscribe(who, found["topic"], found["userId"])
@@ -183,7 +183,7 @@ class InboxResources:
 
     async def unsubscribe(self, request: web.Request) -> web.Response:
         """204, also when the user is not."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, NoQuery, repeatable=frozenset())
         found = request.match_info
         await self._inbox.unsubscribe(who, found["topic"], found["userId"])

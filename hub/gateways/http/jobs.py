@@ -16,7 +16,7 @@ from hub.gateways.http.documents import JobHistory, JobList, JobSnapshot
 from hub.gateways.http.operation import KNOWN, Answer, Header, Operation
 from hub.gateways.http.problems import Handler
 from hub.gateways.http.request import answer, principal, query
-from hub.services.authenticate import Authenticator
+from hub.services.identity import Identity
 from hub.services.jobs import JobKey, Jobs
 
 KINDS: Final[dict[str, str | None]] = {
@@ -88,8 +88,8 @@ class JobsQuery(Struct, forbid_unknown_fields=True, rename="camel"):
 class JobResources:
     """The handlers, for any kind of job."""
 
-    def __init__(self, authenticator: Authenticator, jobs: Jobs, doors: Doors) -> None:
-        self._authenticator = authenticator
+    def __init__(self, identity: Identity, jobs: Jobs, doors: Doors) -> None:
+        self._identity = identity
         self._jobs = jobs
         self._doors = doors
 
@@ -165,7 +165,7 @@ class JobResources:
         )
 
     async def _list(self, request: web.Request) -> web.Response:
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         wanted = query(request, JobsQuery, repeatable=frozenset())
         heads, end = await self._jobs.page(
             who,
@@ -182,7 +182,7 @@ class JobResources:
             live = await self._doors.serve(request, kind)
             if live is not None:
                 return live
-            who = await principal(request, self._authenticator)
+            who = await principal(request, self._identity)
             query(request, PollQuery, repeatable=frozenset())
             poll = await self._jobs.poll(who, request.match_info["jobId"], kind)
             headers = {
@@ -201,7 +201,7 @@ class JobResources:
 
     def _events(self, kind: str | None) -> Handler:
         async def events(request: web.Request) -> web.Response:
-            who = await principal(request, self._authenticator)
+            who = await principal(request, self._identity)
             wanted = query(request, HistoryQuery, repeatable=frozenset({"type"}))
             since = None if wanted.since is None else times.parse_instant(wanted.since)
             if wanted.since is not None and since is None:

@@ -15,6 +15,7 @@ ANY: Final = (codes.INTERNAL,)
 KNOWN: Final = (
     codes.UNAUTHENTICATED,
     codes.TOKEN_EXPIRED,
+    codes.BANNED,
     codes.INVALID_REQUEST,
     codes.PAYLOAD_TOO_LARGE,
     codes.UNAVAILABLE,

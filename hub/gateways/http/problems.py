@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from config.logs import get_logger
+from hub import metrics
 from hub.domain import codes
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,6 +48,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def problem(error: codes.HubError, request_id: str) -> web.Response:
     """The problem document of ``error`` (RFC 9457, with ``errorCode`` and ``requestId``)."""
+    metrics.REFUSALS.add(1, error.code.name)
     fields = error.as_error()
     document: dict[str, Any] = {
         "type": "about:blank",

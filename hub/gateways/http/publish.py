@@ -13,7 +13,7 @@ from hub.gateways.http import examples
 from hub.gateways.http.documents import PublishReceipt
 from hub.gateways.http.operation import KNOWN, Answer, Header, Operation
 from hub.gateways.http.request import NoQuery, answer, body, principal, query, require
-from hub.services.authenticate import Authenticator
+from hub.services.identity import Identity
 from hub.services.publish import ITEMS_AT_MOST, Publishing, fingerprint
 
 _KEY_AT_MOST: Final = 255
@@ -28,8 +28,8 @@ class PublishBody(Struct, forbid_unknown_fields=True):
 class PublishResource:
     """The handler."""
 
-    def __init__(self, authenticator: Authenticator, publishing: Publishing) -> None:
-        self._authenticator = authenticator
+    def __init__(self, identity: Identity, publishing: Publishing) -> None:
+        self._identity = identity
         self._publishing = publishing
 
     def operations(self) -> list[Operation]:
@@ -68,7 +68,7 @@ class PublishResource:
 
     async def publish(self, request: web.Request) -> web.Response:
         """202 ``{accepted, duplicates, ids}``."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         require(who, Role.SERVICE)
         query(request, NoQuery, repeatable=frozenset())
         key = request.headers.get("Idempotency-Key")

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from hub.domain import codes
 from hub.domain.principal import Principal, Role
 from hub.domain.shapes import parse
-from hub.services.authenticate import Authenticator
+from hub.services.identity import Identity
 
 Query = TypeVar("Query", bound=Struct)
 _LONG: Final = 18  # digits
@@ -19,7 +19,7 @@ class NoQuery(Struct, forbid_unknown_fields=True):
     """The query of resources that take no parameters."""
 
 
-async def principal(request: web.Request, authenticator: Authenticator) -> Principal:
+async def principal(request: web.Request, identity: Identity) -> Principal:
     """The holder of the request's bearer token. A token in the query is refused (contract 2)."""
     if "token" in request.query or "access_token" in request.query:
         name = "token" if "token" in request.query else "access_token"
@@ -27,7 +27,7 @@ async def principal(request: web.Request, authenticator: Authenticator) -> Princ
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise codes.HubError(codes.UNAUTHENTICATED)
-    return await authenticator.verify(token.strip())
+    return await identity.verify(token.strip())
 
 
 def require(who: Principal, role: Role) -> None:

@@ -7,15 +7,15 @@ from hub.gateways.http import examples
 from hub.gateways.http.documents import IssuedTicket
 from hub.gateways.http.operation import Answer, Operation
 from hub.gateways.http.request import NoQuery, answer, principal, query
-from hub.services.authenticate import Authenticator
+from hub.services.identity import Identity
 from hub.services.tickets import Tickets
 
 
 class TicketResource:
     """The handler."""
 
-    def __init__(self, authenticator: Authenticator, tickets: Tickets) -> None:
-        self._authenticator = authenticator
+    def __init__(self, identity: Identity, tickets: Tickets) -> None:
+        self._identity = identity
         self._tickets = tickets
 
     def operations(self) -> list[Operation]:
@@ -43,7 +43,7 @@ class TicketResource:
 
     async def issue(self, request: web.Request) -> web.Response:
         """201 ``{ticket, expiresAt}``."""
-        who = await principal(request, self._authenticator)
+        who = await principal(request, self._identity)
         query(request, NoQuery, repeatable=frozenset())
         ticket, expires_at = await self._tickets.issue(who)
         return answer({"ticket": ticket, "expiresAt": times.wire(expires_at)}, status=201)

@@ -2,15 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from hub.delivery.message import Message, Reset, Run
+from hub import metrics
+from hub.delivery.message import Message, Notice, Reset, Run
 from hub.delivery.outbox import Entry
-from hub.domain import codes
+from hub.domain import codes, times
 from hub.domain.events import Position
 from hub.domain.inbox import Unread
 from hub.domain.principal import Principal
@@ -18,6 +20,7 @@ from hub.domain.recovery import UNBEGUN
 from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
 from hub.gateways.sio.server import Client
+from hub.services.guests import Stay
 from hub.services.recovery import Arrival, Session
 
 _HELD_AT_MOST: Final = 8 * 1024 * 1024  # bytes
@@ -34,8 +37,9 @@ class Connection:
 
     __slots__ = (
         "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
-        "_limit", "_live", "_offset", "_probed", "_roster", "_socket", "_summary", "arrival",
-        "client", "due", "on_topics", "principal", "promised", "session", "unread",
+        "_limit", "_live", "_offset", "_probed", "_roster", "_socket", "_summary", "acts",
+        "arrival", "began", "client", "due", "ended_by", "on_topics", "principal", "promised",
+        "session", "stay", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -43,8 +47,12 @@ class Connection:
     ) -> None:
         self.client = client
         self.principal = principal
+        self.began = time.time()
+        self.ended_by = ""  # the code of the hub's reason, when it was the hub
         self._channels: dict[str, int] = {}
         self.session = session
+        self.stay: Stay  # set before it is accepted
+        self.acts = 0  # commands, and events that have no offset
         self.arrival: Arrival | None = None  # what connecting joined, until it is told of
         self.unread = Unread()  # as of the arrival
         self.promised: tuple[str, ...] = ()  # followed, but the client was not told of it yet
@@ -211,6 +219,31 @@ class Connection:
         self._offset = of.offset
         return self._before + b"%d" % of.offset + self._after
 
+    # -- what the node's guests are asked ---------------------------------------------------------
+
+    @property
+    def sid(self) -> str:
+        """Its id in the namespace."""
+        return self.client.sid
+
+    @property
+    def follows_now(self) -> Collection[str]:
+        """The channels that it follows."""
+        return self.channels
+
+    @property
+    def activity(self) -> object:
+        """Changes with every event that is sent, and every command."""
+        return self._channel, self._offset, self.acts
+
+    def warn(self) -> None:
+        """Sends ``token-expiring``."""
+        self.send("token-expiring", {"expiresAt": times.wire(self.principal.expires_at)})
+
+    def send_away(self, code: codes.Code, message: str | None, retry_after: float | None) -> None:
+        """Ends the connection, in the next turn of the event loop."""
+        self._socket.host.spawn(self.close(code, retry_after, message))
+
     # -- what the namespace calls -----------------------------------------------------------------
 
     def follows(self, channel: str, position: Position) -> None:
@@ -248,30 +281,58 @@ class Connection:
         """Sends an event of the hub's own, with the recovery string last."""
         self._socket.push(_Stamped(self, _head(event, payload)))
 
-    def relay(self, head: bytes) -> None:
+    def relay(self, head: bytes) -> bool:
         """Sends an event that no log has, if there is room for it now: nobody is cut off for it,
-        and no event that is stored gives way. ``head``: the packet up to its recovery string."""
+        and no event that is stored gives way. ``head``: the packet up to its recovery string. Says
+        whether there was."""
         outbox = self._socket.outbox
-        if self._held is None and outbox.bytes + len(head) <= outbox.limit:
+        room = self._held is None and outbox.bytes + len(head) <= outbox.limit
+        if room:
+            self.acts += 1
             self._socket.push(_Stamped(self, head))
+        return room
 
     def recovery(self) -> bytes:
         """The offset of Socket.IO's connection state recovery: the position in each channel."""
         prefix = self._roster.prefix
         return prefix + ".".join(map(str, self.channels.values())).encode() if prefix else b""
 
-    def tell_closing(self, code: codes.Code, retry_after: float | None = None) -> None:
+    def tell_closing(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
         """Sends ``closing``; the caller ends the connection."""
-        self.send("closing", _closing(code, retry_after))
+        self.ended_by = code.name
+        self.send("closing", closing_fields(code, retry_after, message))
 
-    async def close(self, code: codes.Code, retry_after: float | None = None) -> None:
+    async def close(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
         """Sends ``closing`` and ends the connection, so that a stock client comes back by itself
-        exactly when the code says that it may."""
-        self.tell_closing(code, retry_after)
-        if code.retry:
-            await self._socket.close(reason=code.name, code=code.ws or 1000)
-        else:
+        exactly when the code says that it may. ``message``: in place of the code's own."""
+        if self._socket.closed:
+            return
+        self.tell_closing(code, retry_after, message)
+        if not _comes_back(code):
             await self.client.disconnect()
+        await self._socket.close(reason=code.name, code=code.ws or 1000)
+
+    # -- what administrators see and do -----------------------------------------------------------
+
+    door = "SOCKETIO"
+
+    @property
+    def address(self) -> str:
+        """Where the client connects from."""
+        return str(self.client.environ.get("REMOTE_ADDR", ""))
+
+    @property
+    def outbox_bytes(self) -> int:
+        """What waits for the client to read it."""
+        return self._socket.outbox.bytes
+
+    def tell(self, notice: Notice) -> bool:
+        """As ``relay``."""
+        return self.relay(notice.socketio)
 
     def _hold(self, what: Sequence[Message | Reset]) -> None:
         self._held_bytes += sum(len(each) for each in what)
@@ -320,7 +381,9 @@ class Connection:
 
     def _too_slow(self) -> None:
         """It is told, if it still listens, and resumes from its offsets when it returns."""
-        head = _head("closing", _closing(codes.SLOW_CONSUMER, None))
+        self.ended_by = codes.SLOW_CONSUMER.name
+        metrics.SLOW_CONSUMERS.add()
+        head = _head("closing", closing_fields(codes.SLOW_CONSUMER, None))
         self._socket.abort(last=head + self.stamp(None))
 
     def too_large(self) -> None:
@@ -372,8 +435,17 @@ def _head(event: str, payload: dict[str, Any]) -> bytes:
     return b"42" + msgspec.json.encode([event, payload])[:-1] + b',"'
 
 
-def _closing(code: codes.Code, retry_after: float | None) -> dict[str, Any]:
-    fields: dict[str, Any] = {"code": code.name, "message": code.message, "reconnect": code.retry}
+def _comes_back(code: codes.Code) -> bool:
+    """Whether a client is to come back by itself. From being idle its user brings it back."""
+    return code.retry and code is not codes.IDLE_TIMEOUT
+
+
+def closing_fields(
+    code: codes.Code, retry_after: float | None, message: str | None = None
+) -> dict[str, Any]:
+    """The payload of ``closing``."""
+    fields: dict[str, Any] = {"code": code.name, "message": message or code.message}
+    fields["reconnect"] = _comes_back(code)
     if retry_after is not None:
         fields["retryAfter"] = retry_after
     return fields

@@ -12,14 +12,16 @@ from hub.domain.events import Position
 from hub.domain.inbox import Member
 from hub.domain.principal import Principal
 from hub.domain.shapes import parse
+from hub.gateways.endings import note_end
 from hub.gateways.sio import packets
 from hub.gateways.sio.commands import RESERVED, Since, position_of
 from hub.gateways.sio.connection import Command, Connection, position_fields
 from hub.gateways.sio.server import Client
 from hub.gateways.sio.topics import Topics
-from hub.services.authenticate import Authenticator
 from hub.services.channels import Channels
 from hub.services.following import Joined, Mode
+from hub.services.guests import Guests
+from hub.services.identity import Identity
 from hub.services.inbox.inbox import Inbox
 from hub.services.recovery import REPLAYED_AT_MOST, Arrival, Recovery
 
@@ -42,13 +44,15 @@ class HubNamespace:
 
     def __init__(
         self,
-        authenticator: Authenticator,
+        identity: Identity,
+        guests: Guests,
         channels: Channels,
         recovery: Recovery,
         inbox: Inbox,
         commands: Mapping[str, Command],
     ) -> None:
-        self._authenticator = authenticator
+        self._identity = identity
+        self._guests = guests
         self._channels = channels
         self._recovery = recovery
         self._inbox = inbox
@@ -59,16 +63,30 @@ class HubNamespace:
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
         """Authenticates, authorizes and joins the channels; nothing is sent before CONNECT."""
         given = parse(Auth, auth or {})
-        principal = await self._authenticator.verify(given.token or _bearer(client.environ))
-        connection = await self._return(client, principal, given)
-        if connection is None:
-            connection = await self._arrive(client, principal, given)
-        await self._count(connection)
-        if client.socket.closed:
-            self._leave_all(connection)
-            raise codes.HubError(codes.UNAVAILABLE)
+        principal = await self._identity.verify(given.token or _bearer(client.environ))
+        stay = await self._guests.arrive(principal)  # Redis is asked while MongoDB is
+        try:
+            connection = await self._return(client, principal, given)
+            if connection is None:
+                connection = await self._arrive(client, principal, given)
+            connection.stay = stay
+            await self._count(connection)
+            await self._allow(connection)
+        except BaseException:
+            self._guests.leave(stay)
+            raise
         client.state = connection
         return {"pid": connection.session.pid}
+
+    async def _allow(self, connection: Connection) -> None:
+        """Returns once it is certain that the connection may be."""
+        try:
+            await self._guests.settle(connection.stay)
+            if connection.client.socket.closed:
+                raise codes.HubError(codes.UNAVAILABLE)
+        except BaseException:
+            self._leave_all(connection)
+            raise
 
     async def _return(self, client: Client, who: Principal, given: Auth) -> Connection | None:
         """A connection that goes on where the client's last one broke, if it can."""
@@ -125,10 +143,12 @@ class HubNamespace:
             missed = [message for one in arrival.joined for message in _missed(one)]
             connection.greet(_hello(connection, arrival), missed)
             self._topics.changed(connection, arrival.topics)
+            self._guests.enter(connection.stay, connection)
 
     async def event(self, client: Client, ack_id: int | None, name: Any, args: list[Any]) -> None:
         """Runs one command of the table."""
         connection: Connection = client.state
+        connection.acts += 1
         try:
             command = self._find(name)
             if len(args) > 1:
@@ -147,7 +167,9 @@ class HubNamespace:
         """Forgets the client; costs what it had joined. It may come back if its line broke, not if
         it or the hub took leave."""
         connection: Connection = client.state
+        note_end(connection, reason)
         self._leave_all(connection)
+        self._guests.leave(connection.stay)
         if client.socket.closed:
             connection.session.lose()
         else:

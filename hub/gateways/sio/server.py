@@ -24,6 +24,7 @@ import msgspec
 import socketio
 
 from config.logs import get_logger
+from hub import metrics
 from hub.domain import codes
 from hub.gateways.sio import packets
 from hub.gateways.sio.engine import Engine
@@ -146,6 +147,10 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     def served(self, name: str) -> Namespace:
         """What serves ``name``; raises ``KeyError``."""
         return self._served[name]
+
+    def clients(self) -> list[Client]:
+        """Everyone who is connected to any namespace."""
+        return [client for joined in self._clients.values() for client in joined.values()]
 
     @property
     def sessions(self) -> int:
@@ -289,10 +294,12 @@ def _anyone() -> None:
 
 
 def _refuse(client: Client, error: codes.HubError) -> None:
+    metrics.REFUSALS.add(1, error.code.name)
     answer = {"message": error.code.name, "data": error.as_error()}
     client.push(packets.CONNECT_ERROR, msgspec.json.encode(answer))
 
 
 def _fail(client: Client, ack_id: int | None, error: codes.HubError) -> None:
+    metrics.REFUSALS.add(1, error.code.name)
     if ack_id is not None:
         client.acknowledge(ack_id, {"ok": False, "error": error.as_error()})

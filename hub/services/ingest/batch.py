@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from hub import metrics
 from hub.broker.hotlog import Batch, HotLog
 from hub.broker.journal import Entry, Journal, PartitionReader
 from hub.domain.events import Event, Position
@@ -18,6 +19,7 @@ from hub.services.ingest.plan import (
     Planner,
     parse,
 )
+from hub.services.tracing import Tracer
 from hub.stores.events import AlreadyStored, Events
 from hub.stores.heads import Heads
 
@@ -71,6 +73,7 @@ class Ingest:
         on_step: Callable[[str], None] = _nothing,
         retention: timedelta = DEFAULT_RETENTION,
         job_retention: timedelta = JOB_RETENTION,
+        tracer: Tracer | None = None,
     ) -> None:
         self._stores = stores
         self._hot_log = hot_log
@@ -79,6 +82,7 @@ class Ingest:
         self._on_step = on_step
         self._retention = retention
         self._job_retention = job_retention
+        self._tracer = tracer
         self._unreads = Unreads(stores.inboxes)
 
     async def process(
@@ -90,8 +94,17 @@ class Ingest:
         ``RedisError``, ``Contended`` or ``LivesOverlap``; the entries are then still pending and
         nothing is lost.
         """
+        with metrics.INGEST_BATCH.timed():
+            return await self._process(reader, entries, redelivered=redelivered)
+
+    async def _process(
+        self, reader: PartitionReader, entries: Sequence[Entry], *, redelivered: bool
+    ) -> Plan:
         accepted, malformed = parse(entries, reader.partition, self._partitions)
         plan = await self._store(accepted, redelivered=redelivered)
+        metrics.INGESTED.add(len(plan.append))
+        if self._tracer is not None and self._tracer.active:
+            self._tracer.stored(plan.append)
         self._on_step("stored")
         await announce(self._stores.inboxes, plan.announcements)
         self._on_step("announced")
@@ -105,6 +118,7 @@ class Ingest:
             await self._journal.append(plan.forward)
         self._on_step("forwarded")
         if letters := [*malformed, *plan.dead]:
+            metrics.BURIED.add(len(letters))
             await reader.bury(letters)
         self._on_step("buried")
         await reader.acknowledge(entries)

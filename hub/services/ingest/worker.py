@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from config.logs import get_logger
 from config.trouble import Trouble
+from hub import metrics
 from hub.broker import keys as key_names
 from hub.broker.connect import command, honour_cancellation
 from hub.broker.journal import DeadLetter, Entry, PartitionReader
@@ -20,6 +21,7 @@ from hub.broker.leases import Leases
 from hub.domain import codes
 from hub.services.ingest.batch import Contended, Ingest
 from hub.services.ingest.plan import LivesOverlap
+from hub.services.tracing import Tracer
 
 LEASE: Final = 3.0
 """Seconds that a partition stays with a worker that died."""
@@ -46,6 +48,7 @@ class IngestWorker:
         keys: Keys,
         ingest: Ingest,
         on_ready: Callable[[], None],
+        tracer: Tracer | None = None,
     ) -> None:
         self.id = worker_id
         self._redis = redis
@@ -56,12 +59,16 @@ class IngestWorker:
         self._leases = Leases(redis, worker_id, LEASE)
         self._readers: dict[int, asyncio.Task[None]] = {}
         self._workers = 1
+        self._tracer = tracer
+        self._told = 0  # of the events stored, how many the cluster knows of
         self._trouble = Trouble(_log, "ingest.held_up", "ingest.goes_on")
 
     async def run(self) -> None:
         """Works until cancelled; then finishes nothing half-way that a successor would not redo."""
         try:
             async with asyncio.TaskGroup() as group:
+                if self._tracer is not None:
+                    group.create_task(self._tracer.run())
                 await self._keep_leases(group)
         finally:
             await self._leave()
@@ -128,17 +135,21 @@ class IngestWorker:
             pipe.zadd(key_names.INGEST_WORKERS, {self.id: now})
             pipe.zremrangebyscore(key_names.INGEST_WORKERS, "-inf", now - LEASE)
             pipe.zcard(key_names.INGEST_WORKERS)
-            _, _, alive = await pipe.execute()
+            pipe.incrby(key_names.INGESTED, fresh := int(metrics.INGESTED.total) - self._told)
+            _, _, alive, _ = await pipe.execute()
+        self._told += fresh
         return max(1, int(alive))
 
     def _assign(self, group: asyncio.TaskGroup, held: set[int]) -> None:
         self._stop([number for number in self._readers if number not in held])
         for number in held - self._readers.keys():
+            metrics.LEASES.add(1, "partition", "taken")
             reader = PartitionReader(self._reading, self._keys, number)
             self._readers[number] = group.create_task(self._read(reader))
 
     def _stop(self, partitions: list[int]) -> None:
         for number in partitions:
+            metrics.LEASES.add(1, "partition", "lost")
             self._readers.pop(number).cancel()
             self._trouble.worked(number)
 

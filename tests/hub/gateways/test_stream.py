@@ -10,14 +10,14 @@ from typing import Any, cast
 import pytest
 
 from config.values import Rate
-from hub.delivery.message import Message, Reset
+from hub.delivery.message import Message, Notice, Reset
 from hub.domain import codes, times
 from hub.domain.events import Encoded
 from hub.domain.principal import Principal, Role
+from hub.gateways.allowance import Allowance
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.stream import JobStream
 from hub.gateways.streams import Streams
-from hub.gateways.ws import Allowance
 from hub.services.channels import Channels
 
 JOB = "job:j1"
@@ -64,15 +64,16 @@ class Plain(JobStream):
 
     ending: str | None = None
 
-    def form(self, what: Message | Reset) -> bytes:
+    def form(self, what: Message | Notice | Reset) -> bytes:
         if isinstance(what, Message):
             return what.envelope + b"\n"
+        assert isinstance(what, Reset)
         return what._typed + b"\n"
 
     def say_end(self) -> None:
         self.ending = "end"
 
-    def say_closing(self, code: codes.Code, retry_after: float | None) -> None:
+    def say_closing(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
         self.ending = code.name
 
     def ping(self) -> None:
@@ -80,10 +81,10 @@ class Plain(JobStream):
 
 
 class Scene:
-    def __init__(self, expires_in: float = 3600) -> None:
+    def __init__(self) -> None:
         self.channels = Left()
         self.host = Streams(cast("Channels", self.channels), LIMIT, Rate(20, 1))
-        at = times.now() + timedelta(seconds=expires_in)
+        at = times.now() + timedelta(hours=1)
         who = Principal("u1", frozenset({Role.USER}), None, at)
         self.line = Line()
         self.stream = Plain(self.host, Heartbeats(60, 60), who, JOB)
@@ -171,14 +172,16 @@ async def test_a_client_that_gives_no_sign_of_life_is_cut_off(blocked: bool) -> 
     assert scene.channels.left == [JOB]
 
 
-async def test_it_ends_25_seconds_after_the_token_expired() -> None:
-    assert Scene(expires_in=-26).begin().ending() == "TOKEN_EXPIRED"
-    scene = Scene(expires_in=-24.9).begin()
-    assert scene.ending() is None
-    async with asyncio.timeout(5):
-        while scene.ending() is None:  # noqa: ASYNC110 - its own timer
-            await asyncio.sleep(0.01)
-    assert scene.ending() == "TOKEN_EXPIRED"
+async def test_it_tells_that_it_is_active_and_that_it_left() -> None:
+    scene, left = Scene().begin(), list[str]()
+    scene.stream.on_leave = lambda: left.append("left")
+    before = scene.stream.activity
+    scene.stream.warn()
+    assert scene.stream.activity == before
+    scene.deliver(1)
+    assert scene.stream.activity != before
+    scene.stream.send_away(codes.KICKED, "why", None)
+    assert (scene.ending(), set(left)) == ("KICKED", {"left"})
 
 
 async def test_one_that_lost_its_slot_before_it_began_says_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import jwt
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,11 +24,13 @@ from config.settings import Settings, load_settings
 from hub.domain import codes
 from hub.domain.principal import Principal, Role
 from hub.services.authenticate import Authenticator
+from hub.services.keyset import PublishedKeys, Unreachable
 
 SECRET = "a-secret-of-these-tests-that-is-long-enough"
 SOON = int(time.time()) + 36_000  # not while these tests run
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
+OTHER_RSA = rsa.generate_private_key(65537, 2048)
 WRONG_KEY = rsa.generate_private_key(65537, 2048)
 CLAIMS: dict[str, Any] = {"sub": "u1", "exp": SOON}
 
@@ -38,7 +41,9 @@ def settings(**variables: str) -> Settings:
     return load_settings(named, require=())
 
 
-def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
+def pem(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey,
+) -> str:
     """The public half."""
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
@@ -245,6 +250,69 @@ async def test_nothing_is_accepted_that_pyjwt_refuses(data: st.DataObject) -> No
         assert claims["sub"] == found.user_id
 
 
+def confused() -> dict[str, str]:
+    """Names of keys that are none: where somebody else's key might be found."""
+    return {
+        "a path": "../../../../dev/null",
+        "an address": "http://127.0.0.1:9/keys",
+        "a file": "file:///etc/passwd",
+        "a query": "' UNION SELECT 'key' --",
+        "very long": "k" * 4000,
+        "nothing": "",
+    }
+
+
+@pytest.mark.parametrize("kid", confused().values(), ids=confused())
+async def test_the_name_of_a_key_is_no_more_than_a_name(by_secret: Authenticator, kid: str) -> None:
+    for forged in (
+        token(key="\0" * 32, headers={"kid": kid}),
+        token(key="x" * 40, headers={"kid": kid}),
+    ):
+        assert await verdict(by_secret, forged) == "UNAUTHENTICATED"
+    named = token(headers={"kid": kid})  # by the one secret there is, whatever it calls it
+    assert isinstance(await verdict(by_secret, named), Principal)
+
+
+@pytest.mark.parametrize("kid", [7, ["r"], {"a": 1}, True])
+async def test_a_name_of_another_type_refuses(by_secret: Authenticator, kid: object) -> None:
+    signed = f"{part({'alg': 'HS256', 'kid': kid})}.{part(CLAIMS)}".encode()
+    proof = jwt.get_algorithm_by_name("HS256").sign(signed, SECRET.encode())
+    assert await verdict(by_secret, f"{signed.decode()}.{part(proof)}") == "UNAUTHENTICATED"
+
+
+async def test_the_previous_secret_is_taken_while_it_is_set() -> None:
+    rotating = Authenticator(settings(jwt_secret="n" * 40, jwt_previous_secret=SECRET))
+    assert isinstance(await verdict(rotating, token()), Principal)
+    assert isinstance(await verdict(rotating, token(key="n" * 40)), Principal)
+    assert await verdict(rotating, token(key="m" * 40)) == "UNAUTHENTICATED"
+
+
+async def test_several_public_keys_of_any_kind() -> None:
+    two = Authenticator(settings(jwt_public_key=pem(RSA_KEY) + pem(EC_KEY) + pem(OTHER_RSA)))
+    for key, algorithm in ((RSA_KEY, "RS256"), (OTHER_RSA, "RS256"), (EC_KEY, "ES256")):
+        assert isinstance(await verdict(two, token(None, key, algorithm)), Principal)
+    assert await verdict(two, token(None, WRONG_KEY, "RS256")) == "UNAUTHENTICATED"
+    assert await verdict(two, forged_with(pem(RSA_KEY))) == "UNAUTHENTICATED"
+
+
+async def test_edwards_curves() -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    by_key = Authenticator(settings(jwt_public_key=pem(key), jwt_algorithms="EdDSA"))
+    assert isinstance(await verdict(by_key, token(None, key, "EdDSA")), Principal)
+    assert await verdict(by_key, token(None, RSA_KEY, "RS256")) == "UNAUTHENTICATED"
+
+
+async def test_clocks_may_differ_by_the_leeway_of_the_settings() -> None:
+    strict = Authenticator(settings(jwt_secret=SECRET, jwt_leeway="0"))
+    lenient = Authenticator(settings(jwt_secret=SECRET, jwt_leeway="60"))
+    late = token({**CLAIMS, "exp": int(time.time()) - 2})
+    early = token({**CLAIMS, "nbf": int(time.time()) + 30})
+    assert await verdict(strict, late) == "TOKEN_EXPIRED"
+    assert await verdict(strict, early) == "UNAUTHENTICATED"
+    assert isinstance(await verdict(lenient, late), Principal)
+    assert isinstance(await verdict(lenient, early), Principal)
+
+
 # -- published keys -------------------------------------------------------------------------------
 
 
@@ -255,9 +323,12 @@ class KeySet:
     url: str = ""
     keys: list[dict[str, Any]] = field(default_factory=list)
     fetches: int = 0
+    broken: dict[str, Any] | None = None
 
     async def serve(self, request: web.Request) -> web.Response:
         self.fetches += 1
+        if self.broken is not None:
+            return web.Response(**self.broken)
         return web.json_response({"keys": self.keys})
 
 
@@ -327,3 +398,109 @@ async def test_a_key_set_out_of_reach_is_no_refusal(free_port: int) -> None:
     by_key_set = Authenticator(settings(jwt_jwks_url=f"http://127.0.0.1:{free_port}/keys"))
     given = token(None, RSA_KEY, "RS256", {"kid": "r"})
     assert await verdict(by_key_set, given) == "UNAVAILABLE"
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_new_key_is_fetched_when_its_name_appears_but_not_at_will(keys: KeySet) -> None:
+    clock = Clock()
+    published = PublishedKeys(keys.url, clock)
+    assert await published.get("r") is not None
+    for name in range(50):
+        assert await published.get(f"invented-{name}") is None
+    assert keys.fetches == 1
+    keys.keys.append({**RSAAlgorithm.to_jwk(OTHER_RSA.public_key(), as_dict=True), "kid": "new"})
+    clock.now += 5
+    found = await asyncio.gather(*(published.get("new") for _ in range(50)))
+    assert all(found)
+    assert keys.fetches == 2
+    for name in range(50):
+        assert await published.get(f"invented-{name}") is None
+    assert keys.fetches == 2
+
+
+async def test_many_who_come_first_cost_one_fetch(keys: KeySet) -> None:
+    by_key_set = Authenticator(settings(jwt_jwks_url=keys.url))
+    given = token(None, RSA_KEY, "RS256", {"kid": "r"})
+    found = await asyncio.gather(*(verdict(by_key_set, given) for _ in range(50)))
+    assert all(isinstance(each, Principal) for each in found)
+    assert keys.fetches == 1
+
+
+async def fetched(published: PublishedKeys) -> None:
+    while published._fetching is not None:  # noqa: ASYNC110 - its task is nobody else's
+        await asyncio.sleep(0.01)
+
+
+async def test_a_key_that_was_taken_back_is_forgotten_in_time(keys: KeySet) -> None:
+    clock = Clock()
+    published = PublishedKeys(keys.url, clock)
+    assert await published.get("r") is not None
+    del keys.keys[0]
+    clock.now += 299
+    assert await published.get("r") is not None
+    assert keys.fetches == 1
+    clock.now += 2
+    assert await published.get("r") is not None  # and fetches, without waiting
+    await fetched(published)
+    assert await published.get("r") is None
+    assert keys.fetches == 2
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"status": 500},
+        {"status": 302, "headers": {"Location": "/keys"}},
+        {"text": "nonsense"},
+        {"text": "[]"},
+        {"text": '{"keys":[]}'},
+        {"text": '{"keys":[{"kty":"RSA","kid":"r"},{"kid":7},{}]}'},
+        {"text": '{"keys":"' + "x" * 600_000 + '"}'},
+    ],
+    ids=["error", "redirect", "no JSON", "no set", "empty", "no key", "too large"],
+)
+async def test_while_the_provider_is_away_its_last_keys_stay(keys: KeySet, broken: Any) -> None:
+    clock = Clock()
+    published = PublishedKeys(keys.url, clock)
+    keys.broken = broken
+    with pytest.raises(Unreachable):
+        await published.get("r")
+    with pytest.raises(Unreachable):
+        await published.get("r")
+    assert keys.fetches == 1  # the second one was not worth a try yet
+    keys.broken = None
+    clock.now += 1
+    assert await published.get("r") is not None
+    keys.broken = broken
+    for _ in range(3):
+        clock.now += 1000
+        assert await published.get("r") is not None
+        await fetched(published)
+        clock.now += 1000
+        assert await published.get("unknown") is None
+    assert keys.fetches == 8
+    await published.close()
+
+
+async def test_a_published_key_is_for_its_own_algorithm_only(keys: KeySet) -> None:
+    keys.keys[0]["alg"] = "RS512"
+    by_key_set = Authenticator(
+        settings(jwt_jwks_url=keys.url, jwt_algorithms="RS256,RS512,PS256,ES256")
+    )
+    for algorithm, taken in (("RS512", True), ("RS256", False), ("PS256", False)):
+        found = await verdict(by_key_set, token(None, RSA_KEY, algorithm, {"kid": "r"}))
+        assert isinstance(found, Principal) == taken, algorithm
+
+
+async def test_a_private_key_that_was_published_is_not_used(keys: KeySet) -> None:
+    keys.keys[0] = {**RSAAlgorithm.to_jwk(RSA_KEY, as_dict=True), "kid": "r"}
+    by_key_set = Authenticator(settings(jwt_jwks_url=keys.url))
+    assert await verdict(by_key_set, token(None, RSA_KEY, "RS256", {"kid": "r"})) == (
+        "UNAUTHENTICATED"
+    )

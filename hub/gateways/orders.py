@@ -1,0 +1,102 @@
+"""Carrying out on this node what any node was asked to do with connections."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from heapq import nsmallest
+from typing import Final
+
+import msgspec
+
+from hub.broker.control import Control
+from hub.delivery.message import Notice
+from hub.domain import codes, times
+from hub.gateways.presence import Presence
+from hub.gateways.present import Present
+from hub.services.admin.orders import (
+    FIND,
+    KICK,
+    SAY,
+    VIEWERS,
+    Find,
+    Found,
+    Kick,
+    Kicked,
+    Say,
+    Target,
+    Viewers,
+    is_meant,
+)
+
+_SLICE: Final = 0.005  # seconds at a time, of thousands of connections
+_USERS_TOLD: Final = 1000
+
+
+class Orders:
+    """What is done with the connections of ``presence``. ``node``: the id of this one."""
+
+    def __init__(self, presence: Presence, node: str) -> None:
+        self._presence = presence
+        self._node = node
+
+    def register(self, control: Control) -> None:
+        """Has ``control`` bring them here."""
+        control.on(KICK, self.kick)
+        control.on(FIND, self.find)
+        control.on(SAY, self.say)
+        control.on(VIEWERS, self.viewers)
+
+    async def kick(self, body: bytes) -> Kicked:
+        """Ends connections."""
+        order = msgspec.json.decode(body, type=Kick)
+        code, users, count = codes.CATALOGUE[order.code], set[str](), 0
+        async for each in self._meant(order.target):
+            each.send_away(code, order.message, order.retry_after)
+            count += 1
+            if len(users) < _USERS_TOLD:
+                users.add(each.principal.user_id)
+        return Kicked(count, sorted(users))
+
+    async def find(self, body: bytes) -> list[Found]:
+        """Lists connections."""
+        order = msgspec.json.decode(body, type=Find)
+        meant = [each async for each in self._meant(order.target) if each.sid > order.after]
+        return [self._found(each) for each in nsmallest(order.limit, meant, key=lambda e: e.sid)]
+
+    async def say(self, body: bytes) -> int:
+        """Gives connections an event that no log has."""
+        order = msgspec.json.decode(body, type=Say)
+        notices = {user: Notice(order.name, bytes(raw)) for user, raw in order.users.items()}
+        everybody, count = Notice(order.name, bytes(order.envelope)), 0
+        async for each in self._meant(Target(channel=order.channel)):
+            notice = notices.get(each.principal.user_id) if notices else everybody
+            count += notice is not None and each.tell(notice)
+        return count
+
+    async def viewers(self, body: bytes) -> list[str]:
+        """Names the users who follow a channel."""
+        order = msgspec.json.decode(body, type=Viewers)
+        target = Target(channel=order.channel)
+        return sorted({each.principal.user_id async for each in self._meant(target)})
+
+    async def _meant(self, target: Target) -> AsyncIterator[Present]:
+        """The connections that ``target`` means, between which others get their turn."""
+        clock = asyncio.get_running_loop().time
+        pause = clock() + _SLICE
+        for each in list(self._presence):
+            if is_meant(target, each.principal, each.sid, each.follows_now):
+                yield each
+            if clock() > pause:
+                await asyncio.sleep(0)
+                pause = clock() + _SLICE
+
+    def _found(self, each: Present) -> Found:
+        return Found(
+            sid=each.sid,
+            node=self._node,
+            door=each.door,
+            user_id=each.principal.user_id,
+            address=each.address,
+            channels=list(each.follows_now),
+            connected_at=times.wire(times.from_ms(int(each.began * 1000))),
+            outbox_bytes=each.outbox_bytes,
+        )

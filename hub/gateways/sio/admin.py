@@ -1,0 +1,233 @@
+"""The namespace ``/admin`` (contract section 9): who may connect, how commands are answered."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from config.logs import get_logger
+from config.values import Rate
+from hub.broker.connect import honour_cancellation
+from hub.delivery.message import Notice
+from hub.domain import codes, times
+from hub.domain.principal import Principal, Role
+from hub.domain.shapes import parse
+from hub.gateways.allowance import Allowance
+from hub.gateways.endings import note_end
+from hub.gateways.sio.commands import RESERVED
+from hub.gateways.sio.connection import closing_fields, ok
+from hub.gateways.sio.server import Client
+from hub.services.admin.stats import EVERY, Stats
+from hub.services.admin.trail import Trail
+from hub.services.guests import Guests, Stay
+from hub.services.identity import Identity
+
+_log = get_logger(__name__)
+
+
+class AdminAuth(Struct, frozen=True):
+    """What an administrator sends with CONNECT."""
+
+    token: str | None = None
+
+
+class Act:
+    """A command that is being carried out: ``who`` gave it. The handler says whom or what it is
+    done to, and what of it is worth recording."""
+
+    def __init__(self, who: "AdminClient") -> None:
+        self.who = who
+        self.target = ""
+        self.details: dict[str, Any] = {}
+
+
+AdminCommand = Callable[[Act, Any], Awaitable[dict[str, Any]]]
+"""Carries out a command's payload; gives what it is answered with, or raises ``HubError``."""
+
+
+class AdminClient:
+    """A connected administrator."""
+
+    door = "SOCKETIO"
+    follows_now: tuple[str, ...] = ()
+
+    def __init__(self, client: Client, principal: Principal, stay: Stay, rate: Rate) -> None:
+        self.client = client
+        self.principal = principal
+        self.began = time.time()
+        self.ended_by = ""
+        self.allowance = Allowance(rate)
+        self.stay = stay
+        self.acts = 0  # commands, and events
+
+    @property
+    def sid(self) -> str:
+        """What the client knows itself by."""
+        return self.client.sid
+
+    @property
+    def address(self) -> str:
+        """Where it connects from."""
+        return str(self.client.environ.get("REMOTE_ADDR", ""))
+
+    @property
+    def outbox_bytes(self) -> int:
+        """What waits for the client to read it."""
+        return self.client.socket.outbox.bytes
+
+    def tell(self, notice: Notice) -> bool:
+        """Administrators are no audience."""
+        del notice
+        return False
+
+    def emit(self, name: str, payload: Any) -> None:
+        """Sends an event, if there is room for it: the next one says more."""
+        outbox = self.client.socket.outbox
+        self.acts += 1
+        if outbox.bytes <= outbox.limit // 2:
+            self.client.emit(name, payload)
+
+    def tell_closing(
+        self, code: codes.Code, retry_after: float | None = None, message: str | None = None
+    ) -> None:
+        """Sends ``closing``; the caller ends the connection."""
+        self.ended_by = code.name
+        self.client.emit("closing", closing_fields(code, retry_after, message))
+
+    def send_away(self, code: codes.Code, message: str | None, retry_after: float | None) -> None:
+        """Tells the client why, and ends the connection, soon."""
+        self.client.socket.host.spawn(self._end(code, retry_after, message))
+
+    async def _end(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
+        if self.client.socket.closed:
+            return
+        self.tell_closing(code, retry_after, message)
+        if not code.retry:
+            await self.client.disconnect()
+        await self.client.socket.close(reason=code.name, code=code.ws or 1000)
+
+    # -- what the node's guests are asked ---------------------------------------------------------
+
+    @property
+    def activity(self) -> object:
+        """Changes with every event that is sent, and every command."""
+        return self.acts
+
+    def warn(self) -> None:
+        """Sends ``token-expiring``."""
+        self.emit("token-expiring", {"expiresAt": times.wire(self.principal.expires_at)})
+
+
+class AdminNamespace:
+    """Serves ``/admin``. Every command is recorded with its outcome before it is answered, but for
+    those above the rate: they are not carried out."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        guests: Guests,
+        stats: Stats,
+        trail: Trail,
+        commands: Mapping[str, AdminCommand],
+        rate: Rate,
+    ) -> None:
+        self._identity = identity
+        self._guests = guests
+        self._stats = stats
+        self._trail = trail
+        self._commands = dict(commands)
+        self._rate = rate
+        self.clients: dict[AdminClient, None] = {}
+        self.on_gone: Callable[[AdminClient], None] = _nothing
+
+    async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
+        """Lets in whoever has the role."""
+        given = parse(AdminAuth, auth or {})
+        scheme, _, bearer = str(client.environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+        header = bearer.strip() if scheme.lower() == "bearer" else None
+        principal = await self._identity.verify(given.token or header)
+        if not principal.has(Role.ADMIN):
+            _log.warning("admin.refused", user_id=principal.user_id)
+            raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS, "the role admin is required")
+        stay = await self._guests.arrive(principal)
+        try:
+            await self._guests.settle(stay)
+            if client.socket.closed:
+                raise codes.HubError(codes.UNAVAILABLE)
+        except BaseException:
+            self._guests.leave(stay)
+            raise
+        client.state = AdminClient(client, principal, stay, self._rate)
+        return {}
+
+    async def connected(self, client: Client) -> None:
+        """Notes that it is there."""
+        admin: AdminClient = client.state
+        self.clients[admin] = None
+        self._guests.enter(admin.stay, admin)
+        await self._trail.add(admin.principal.user_id, "connect", f"sid:{admin.sid}", "OK")
+
+    async def event(self, client: Client, ack_id: int | None, name: Any, args: list[Any]) -> None:
+        """Carries one command out, records and answers it."""
+        admin: AdminClient = client.state
+        admin.acts += 1
+        if not admin.allowance.take(asyncio.get_running_loop().time()):
+            raise codes.HubError(codes.RATE_LIMITED, retry_after=1)
+        command, act, outcome = self._find(name), Act(admin), codes.INTERNAL.name
+        try:
+            if len(args) > 1:
+                raise codes.invalid("payload", "a command has one payload")
+            answer = await command(act, args[0] if args else {})
+            outcome = "OK"
+        except codes.HubError as error:
+            outcome = error.code.name
+            raise
+        finally:
+            actor = admin.principal.user_id
+            await self._trail.add(actor, name, act.target, outcome, act.details)
+        if ack_id is not None:
+            client.acknowledge(ack_id, ok(answer))
+
+    def closing(self, client: Client, code: codes.Code, retry_after: float) -> None:
+        """Tells the client why its connection ends."""
+        admin: AdminClient = client.state
+        admin.tell_closing(code, retry_after)
+
+    async def disconnected(self, client: Client, reason: str) -> None:
+        """Forgets it."""
+        admin: AdminClient | None = client.state
+        if admin is not None:
+            note_end(admin, reason)
+            self._guests.leave(admin.stay)
+            self.clients.pop(admin, None)
+            self.on_gone(admin)
+
+    async def run(self) -> None:
+        """Sends everyone the figures every two seconds, until cancelled."""
+        while True:
+            honour_cancellation()
+            # Half-way between two beats of the nodes: what they said last is young.
+            await asyncio.sleep(EVERY - (time.time() + EVERY / 2) % EVERY)
+            if not self.clients:
+                continue
+            try:
+                figures = await self._stats.now()
+            except codes.HubError as error:
+                _log.warning("admin.no_stats", error=error.code.name)
+                continue
+            for admin in list(self.clients):
+                admin.emit("stats", figures)
+
+    def _find(self, name: Any) -> AdminCommand:
+        if not isinstance(name, str) or name in RESERVED:
+            raise codes.invalid("event", "is reserved by Socket.IO")
+        command = self._commands.get(name)
+        if command is None:
+            raise codes.HubError(codes.UNKNOWN_COMMAND, f"there is no command {name[:64]!r}")
+        return command
+
+
+def _nothing(admin: AdminClient) -> None:
+    """The default for ``on_gone``."""

@@ -1,0 +1,114 @@
+"""Where is my message: what is known of one event's way (contract section 10)."""
+
+import asyncio
+from typing import Any, Final
+
+import msgspec
+
+from hub.broker.backlog import Backlog
+from hub.broker.traces import TraceStore
+from hub.domain import channels, codes, times
+from hub.domain.channels import Kind, parse_channel
+from hub.domain.events import Event
+from hub.domain.notifications import Item
+from hub.domain.traces import Step
+from hub.services.patience import patiently
+from hub.stores.events import Events
+from hub.stores.notifications import Notifications
+
+_LOOKED_AT: Final = 1000  # entries of each partition
+_CREATED: Final = "NOTIFICATION_CREATED"
+
+
+class Traces:
+    """Looking events up."""
+
+    def __init__(
+        self, store: TraceStore, events: Events, notifications: Notifications, backlog: Backlog
+    ) -> None:
+        self._store = store
+        self._events = events
+        self._notifications = notifications
+        self._backlog = backlog
+
+    async def find(self, event_id: str) -> dict[str, Any]:
+        """``{id, state, channel, type, acceptedAt, storedAt, nodes, writes, seenAt, readAt}``.
+        ``state``: ``STORED``, or ``WAITING`` on a journal, or ``DEAD`` with its letter. What was
+        not noted is None or empty. Raises ``HubError``: NOT_FOUND, UNAVAILABLE."""
+        async with patiently():
+            stored, noted = await asyncio.gather(
+                self._events.by_ids([event_id]), self._store.steps(event_id)
+            )
+            event = stored.get(event_id)
+            steps = [msgspec.json.decode(raw, type=Step) for raw in noted]
+            if event is None and not steps:
+                return await self._on_its_way(event_id)
+            item = None if event is None else await self._item(event)
+        return _document(event_id, event, steps, item)
+
+    async def _item(self, event: Event) -> Item | None:
+        channel = parse_channel(event.channel)
+        if channel is None or channel.kind is not Kind.USER or event.type != _CREATED:
+            return None
+        wanted = str(event.data.get("id", event.id))
+        return (await self._notifications.get(channel.subject, [wanted])).get(wanted)
+
+    async def _on_its_way(self, event_id: str) -> dict[str, Any]:
+        """What is not stored: on which journal it waits, or why it is dead."""
+        needle = event_id.encode()
+        if waits := await self._backlog.waits([needle], _LOOKED_AT):
+            partition, entry = waits[0]
+            at = times.wire(times.from_ms(int(entry.partition("-")[0])))
+            return {**_nothing(event_id, "WAITING"), "acceptedAt": at, "partition": partition}
+        for letter in await self._backlog.letters(None, _LOOKED_AT):
+            if needle in letter.raw:
+                found = {"id": letter.id, "partition": letter.partition, "reason": letter.reason}
+                at = times.wire(letter.entry.at)
+                return {**_nothing(event_id, "DEAD"), "acceptedAt": at, "dead": found}
+        raise codes.HubError(codes.NOT_FOUND, "no event or notification has this id")
+
+
+def _nothing(event_id: str, state: str) -> dict[str, Any]:
+    return {
+        "id": event_id,
+        "state": state,
+        "channel": None,
+        "type": None,
+        "acceptedAt": None,
+        "storedAt": None,
+        "nodes": [],
+        "writes": [],
+        "seenAt": None,
+        "readAt": None,
+    }
+
+
+def _document(
+    event_id: str, event: Event | None, steps: list[Step], item: Item | None
+) -> dict[str, Any]:
+    known = event or steps[0]
+    found = _nothing(event_id, "STORED") | {"channel": known.channel, "type": known.type}
+    if event is not None:
+        found["acceptedAt"] = times.wire(event.timestamp)
+    found["storedAt"] = next((each.at for each in steps if each.step == "STORED"), None)
+    routed: dict[str, str | None] = {}
+    for each in steps:
+        if each.step == "ROUTED":
+            routed.setdefault(each.node, each.at)
+    found["nodes"] = [{"id": node, "routedAt": at} for node, at in routed.items()]
+    found["writes"] = [
+        {"sid": each.sid, "userId": each.user_id, "door": each.door, "writtenAt": each.at}
+        for each in steps
+        if each.step == "WRITTEN"
+    ]
+    if item is not None:
+        found["seenAt"] = times.wire_or_none(item.state.seen_at)
+        found["readAt"] = times.wire_or_none(item.state.read_at)
+    return found
+
+
+def watched_channel(user_id: str | None, job_id: str | None) -> str:
+    """The channel whose events a tail shows."""
+    if user_id is not None:
+        return channels.user_channel(user_id)
+    return channels.job_channel(job_id or "")

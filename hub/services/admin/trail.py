@@ -1,0 +1,84 @@
+"""The audit trail: who did what, when, and what came of it."""
+
+import asyncio
+from collections import deque
+from typing import Any, Final
+
+from pymongo.errors import PyMongoError
+
+from config.logs import get_logger
+from config.trouble import Trouble
+from hub.broker.connect import honour_cancellation
+from hub.services.patience import FAILURES, patiently
+from hub.stores.audit import Audit, Record, record
+
+_WAITING_AT_MOST: Final = 1000
+_RETRY: Final = 1.0
+_log = get_logger(__name__)
+
+
+class Trail:
+    """Records what was done. An administrator must be able to act while MongoDB is away: what
+    cannot be stored is in the log, and is stored when that is possible. Without ``run`` nothing is
+    tried again."""
+
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
+        self._waiting: deque[Record] = deque(maxlen=_WAITING_AT_MOST)
+        self._wake = asyncio.Event()
+        self._trouble = Trouble(_log, "audit.not_stored", "audit.stored")
+
+    async def add(
+        self,
+        actor: str,
+        action: str,
+        target: str,
+        outcome: str,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        """Records one thing; returns once it is stored, or kept for later."""
+        one = record(actor, action, target, outcome, details)
+        _log.info("admin.did", actor=actor, action=action, target=target, outcome=outcome)
+        try:
+            async with asyncio.timeout(_RETRY):
+                await self._audit.insert(one)
+        except FAILURES as error:
+            self._trouble.failed(error)
+            self._waiting.append(one)
+            self._wake.set()
+
+    async def page(self, before: str | None, limit: int) -> list[Record]:
+        """As ``Audit.page``. Raises ``HubError`` UNAVAILABLE."""
+        async with patiently():
+            return await self._audit.page(before, limit)
+
+    async def run(self) -> None:
+        """Stores what could not be stored at once, until cancelled."""
+        while True:
+            honour_cancellation()
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await asyncio.sleep(_RETRY)
+                await self._store(list(self._waiting))
+
+    async def _store(self, records: list[Record]) -> None:
+        try:
+            await self._audit.insert(*records)
+        except PyMongoError as error:
+            if not _are_stored(error):
+                self._trouble.failed(error)
+                return
+        except (OSError, TimeoutError) as error:
+            self._trouble.failed(error)
+            return
+        self._trouble.worked()
+        for one in records:
+            self._waiting.remove(one)
+
+
+def _are_stored(error: PyMongoError) -> bool:
+    """Whether the failure says no more than that a first attempt did succeed."""
+    details = getattr(error, "details", None) or {}
+    found = details.get("writeErrors", [])
+    return bool(found) and all(each["code"] == 11000 for each in found)

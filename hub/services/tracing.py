@@ -1,0 +1,184 @@
+"""Noting the way of events: some of all, and each of those that are watched.
+
+Nothing here waits or fails where events go by: steps are noted, and stored a moment later.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from config.logs import get_logger
+from config.trouble import Trouble
+from hub import metrics
+from hub.broker.connect import honour_cancellation
+from hub.broker.traces import TraceStore
+from hub.delivery.members import Subscriber
+from hub.delivery.message import Message
+from hub.delivery.witness import Witness
+from hub.domain import times
+from hub.domain.events import Event
+from hub.domain.traces import Sample, Step
+from hub.services.patience import FAILURES
+
+EVENTS_PER_SECOND: Final = 50
+"""Events that one process samples; those of tails are beside these."""
+
+_WRITES_AT_MOST: Final = 200  # noted of one event
+_NOTED_AT_MOST: Final = 5000  # steps that wait to be stored
+_FLUSH: Final = 0.1  # seconds
+_LOOK_UP: Final = 1.0  # seconds between looks at who is watched
+_PATIENCE: Final = 30.0  # seconds after which nobody waits for a write any more
+_ID: Final = slice(13, 49)  # of an envelope: ``{"v":1,"id":"…``
+_log = get_logger(__name__)
+
+
+class _Late(Struct):
+    """A write that waits for the client to read what was before it."""
+
+    event_id: str
+    step: Step
+    socket: Any
+    until: float
+
+
+class _Kind(Struct):
+    type: str
+
+
+class Tracer:
+    """Notes steps for ``store``. ``who``: this process. Without ``run`` nothing is stored."""
+
+    def __init__(self, store: TraceStore, who: str, share: float, witness: Witness) -> None:
+        self._store = store
+        self._who = who
+        self._sample = Sample(share)
+        self._witness = witness
+        self._watched: frozenset[str] = frozenset()
+        self._traced: dict[str, list[bytes]] = {}
+        self._tailed: dict[str, list[bytes]] = {}
+        self._noted = 0
+        self._late: list[_Late] = []
+        self._second, self._sampled = 0, 0
+        self._wake = asyncio.Event()
+        self._trouble = Trouble(_log, "traces.not_kept", "traces.kept")
+        self._attend()
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is to be noted at all."""
+        return bool(self._sample or self._watched)
+
+    async def look_up(self) -> None:
+        """Learns who is watched. Raises ``redis.RedisError``."""
+        self._watched = await self._store.watched()
+        self._attend()
+
+    async def run(self) -> None:
+        """Stores what is noted, until cancelled."""
+        due = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            honour_cancellation()
+            try:
+                if loop.time() >= due:
+                    due = loop.time() + _LOOK_UP
+                    await self.look_up()
+                self._see_late()
+                await self._flush()
+            except FAILURES as error:
+                self._trouble.failed(error)
+            else:
+                self._trouble.worked()
+            await self._pause(due - loop.time())
+
+    def stored(self, events: Iterable[Event]) -> None:
+        """Events were stored."""
+        at = times.wire(times.now())
+        for event in events:
+            if self._wanted(event.channel, event.id.encode()):
+                self._note(event.id, Step("STORED", at, event.channel, event.type, self._who))
+
+    def look(self, messages: Sequence[Message], members: Collection[Subscriber]) -> None:
+        """Events were passed on to ``members``."""
+        for message in messages:
+            if self._wanted(message.channel, event_id := message.envelope[_ID]):
+                self._passed_on(event_id.decode(), message, members)
+
+    def _passed_on(self, event_id: str, message: Message, members: Collection[Subscriber]) -> None:
+        at, until = times.wire(times.now()), time.monotonic() + _PATIENCE
+        type_ = msgspec.json.decode(message.envelope, type=_Kind).type
+        self._note(event_id, Step("ROUTED", at, message.channel, type_, self._who))
+        sockets: Iterable[Any] = islice(members, _WRITES_AT_MOST)
+        for socket in sockets:
+            step = _write(socket, at, message.channel, type_, self._who)
+            if socket.outbox_bytes and len(self._late) < _NOTED_AT_MOST:
+                self._late.append(_Late(event_id, step, socket, until))
+                self._wake.set()
+            else:
+                self._note(event_id, step)
+
+    def _wanted(self, channel: str, event_id: bytes) -> bool:
+        if channel in self._watched:
+            return True
+        if not self._sample.takes(event_id):
+            return False
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._sampled = second, 0
+        self._sampled += 1
+        return self._sampled <= EVENTS_PER_SECOND
+
+    def _note(self, event_id: str, step: Step) -> None:
+        if self._noted >= _NOTED_AT_MOST:
+            metrics.TRACES_LOST.add()
+            return
+        self._noted += 1
+        metrics.TRACED.add()
+        self._traced.setdefault(event_id, []).append(msgspec.json.encode(step))
+        if step.channel in self._watched:
+            entry = {"id": event_id, **msgspec.to_builtins(step)}
+            self._tailed.setdefault(step.channel, []).append(msgspec.json.encode(entry))
+        self._wake.set()
+
+    def _see_late(self) -> None:
+        """Notes the writes that have happened since, and those that never will."""
+        late, self._late = self._late, []
+        at, now = times.wire(times.now()), time.monotonic()
+        for each in late:
+            if not each.socket.outbox_bytes:
+                self._note(each.event_id, msgspec.structs.replace(each.step, at=at))
+            elif now > each.until:
+                self._note(each.event_id, msgspec.structs.replace(each.step, at=None))
+            else:
+                self._late.append(each)
+
+    async def _flush(self) -> None:
+        traced, self._traced = self._traced, {}
+        tailed, self._tailed = self._tailed, {}
+        self._noted = 0
+        if traced:
+            await self._store.add(traced, tailed)
+
+    def _attend(self) -> None:
+        self._witness.look = self.look if self.active else None
+
+    async def _pause(self, limit: float) -> None:
+        """Until something was noted, and a moment longer; or until it is time to look up."""
+        if not (self._noted or self._late):
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(max(limit, 0)):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+        await asyncio.sleep(_FLUSH)
+
+
+def _write(socket: Any, at: str, channel: str, type_: str, who: str) -> Step:
+    user = socket.principal.user_id
+    return Step("WRITTEN", at, channel, type_, who, socket.sid, user, socket.door)

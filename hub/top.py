@@ -1,0 +1,157 @@
+"""``python -m hub top``: the cluster at a glance, from what Redis knows. It needs no node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from redis.asyncio import Redis
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from config.settings import Settings
+from hub.broker.backlog import Backlog, Partition
+from hub.broker.connect import open_redis
+from hub.broker.figures import FiguresStore
+from hub.broker.keys import Keys
+from hub.broker.nodes import Nodes, this_node
+from hub.domain import times
+from hub.services.admin.stats import Figures, together
+from hub.services.patience import FAILURES
+
+WAITS_TOO_LONG: Final = 30.0
+"""Seconds after which a partition whose oldest publication waits is stuck."""
+
+_EVERY: Final = 2.0
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_HISTORY: Final = 60
+
+
+@dataclass(frozen=True)
+class View:
+    """What is to be shown."""
+
+    nodes: Sequence[Figures]
+    partitions: Sequence[Partition]
+    workers: int
+    history: Sequence[dict[str, Any]]
+
+
+async def look(redis: Redis, keys: Keys) -> View:
+    """The state of now. Raises ``redis.RedisError``."""
+    store, backlog = FiguresStore(redis), Backlog(redis, keys)
+    ids = [node.id for node in await Nodes(redis, this_node("")).alive()]
+    figures = [msgspec.json.decode(raw, type=Figures) for raw in await store.get(ids)]
+    history = [msgspec.json.decode(raw) for raw in await store.history(_HISTORY)]
+    return View(figures, await backlog.partitions(), await backlog.workers(), history)
+
+
+def drawn(view: View) -> Group:
+    """As it is printed."""
+    return Group(_headline(view), _nodes(view), _journals(view))
+
+
+async def run(settings: Settings, *, once: bool) -> None:
+    """Shows the cluster until interrupted, or once."""
+    keys, console = Keys(settings.partitions), Console()
+    async with open_redis(settings.redis_url or "") as redis:
+        if once:
+            console.print(drawn(await look(redis, keys)))
+            return
+        with Live(console=console, screen=True, auto_refresh=False) as live:
+            while True:
+                try:
+                    shown: Any = drawn(await look(redis, keys))
+                except FAILURES as error:
+                    shown = Text(f"Redis cannot be asked: {error}", style="red")
+                live.update(shown, refresh=True)
+                await asyncio.sleep(_EVERY)
+
+
+def stuck(partitions: Sequence[Partition]) -> list[str]:
+    """What an operator has to know of the journals, partition by partition."""
+    found = []
+    for each in partitions:
+        late = each.oldest > WAITS_TOO_LONG
+        if late or (each.entries and each.reader is None):
+            reader = f"worker {each.reader} reads it" if each.reader else "no worker reads it"
+            waits = f"{each.entries} publications wait, the oldest for {each.oldest:.0f} s"
+            found.append(f"partition {each.partition:02d}: {waits}; {reader}")
+    return found
+
+
+def _headline(view: View) -> Table:
+    rate = view.history[-1]["cluster"]["publicationsPerSecond"] if view.history else 0.0
+    all_ = together(view.nodes, rate)
+    jobs = view.history[-1]["jobs_live"] if view.history else 0
+    curve = _curve([each["cluster"]["deliveriesPerSecond"] for each in view.history])
+    table = Table.grid(padding=(0, 3))
+    doors = ", ".join(f"{count} {door}" for door, count in all_["connections"].items())
+    table.add_row(
+        f"[b]{len(view.nodes)}[/b] nodes, [b]{view.workers}[/b] workers",
+        f"[b]{doors}[/b] of {all_['users']} users",
+        f"[b]{jobs}[/b] jobs live",
+    )
+    table.add_row(
+        f"stored/s [b]{all_['publicationsPerSecond']}[/b]",
+        f"deliveries/s [b]{all_['deliveriesPerSecond']}[/b] {curve}",
+        f"latency {_latency(all_)}",
+    )
+    return table
+
+
+def _nodes(view: View) -> Table:
+    table = Table(title="Nodes", title_justify="left", box=None, pad_edge=False)
+    for name in ("node", "up since", "sockets", "users", "channels", "deliveries/s"):
+        table.add_column(name)
+    for name in ("p50 / p99", "outbox", "slow", "memory", "cpu", ""):
+        table.add_column(name)
+    for node in view.nodes:
+        wire = node.wire()
+        table.add_row(
+            node.id,
+            node.started_at[:19],
+            " / ".join(str(count) for count in wire["connections"].values()),
+            str(node.users),
+            str(node.channels),
+            str(node.deliveries_per_second),
+            _latency(wire),
+            _size(node.outbox_bytes),
+            str(node.slow_consumers),
+            _size(node.memory_bytes),
+            f"{node.cpu_percent:.0f} %",
+            "draining" if node.draining else "",
+        )
+    return table
+
+
+def _journals(view: View) -> Group:
+    waiting = sum(each.entries for each in view.partitions)
+    dead = sum(each.dead for each in view.partitions)
+    unread = sum(each.reader is None for each in view.partitions)
+    line = f"Journals: {waiting} wait, {dead} dead letters, {unread} of "
+    line += f"{len(view.partitions)} partitions are not read ({times.wire(times.now())[11:19]} UTC)"
+    return Group(Text(line), *(Text(each, style="red") for each in stuck(view.partitions)))
+
+
+def _latency(figures: dict[str, Any]) -> str:
+    found = figures["latencyMs"]
+    if found["p50"] is None:
+        return "-"
+    return f"{found['p50']:.1f} / {found['p99']:.1f} ms"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1_000_000:.1f} MB" if count else "0"
+
+
+def _curve(values: Sequence[float]) -> str:
+    highest = max(values, default=0)
+    if not highest:
+        return ""
+    return "".join(_BLOCKS[round(value / highest * (len(_BLOCKS) - 1))] for value in values)
