@@ -36,6 +36,7 @@ from hub.delivery.cork import Cork
 from hub.delivery.witness import Witness
 from hub.domain import times
 from hub.gateways.doors import Doors
+from hub.gateways.http.demo import DemoPage
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.inbox import InboxResources
 from hub.gateways.http.jobs import JobResources
@@ -99,16 +100,17 @@ def run_node(
     *,
     on_ready: Callable[[], None],
     handover: Handover | None = None,
+    demo_page: bool = False,
 ) -> None:
     """Serves one node on the bound socket ``sock``; returns after SIGTERM or SIGINT.
 
     ``on_ready`` is called once the node answers. A store that is out of reach does not stop the
     start: ``/readyz`` says so until it is back. ``handover``: this node is one of several processes
-    on an address.
+    on an address. ``demo_page``: it serves the page, and the tokens for it, to whoever comes.
     """
     setup_logging(settings.log_level, settings.log_format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, sock, on_ready, handover))
+        runner.run(_serve(settings, sock, on_ready, handover, demo_page=demo_page))
 
 
 async def _serve(
@@ -116,12 +118,16 @@ async def _serve(
     sock: socket.socket,
     on_ready: Callable[[], None],
     handover: Handover | None,
+    *,
+    demo_page: bool,
 ) -> None:
     stopping, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: (hurry if stopping.is_set() else stopping).set())
     async with node(settings, handover, _address(sock)) as app:
+        if demo_page:
+            app.add_routes(DemoPage(settings).routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_TIMEOUT)
         await runner.setup()
         try:

@@ -70,10 +70,12 @@ def serve(
     ] = 1,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     seat: Annotated[str | None, typer.Option(hidden=True)] = None,
+    demo_page: Annotated[bool, typer.Option("--demo-page", hidden=True)] = False,
 ) -> None:
     """Run one node, or several, against HUB_REDIS_URL and HUB_MONGO_URL.
 
-    ``--fd``: a socket that listens already (of `hub dev`). ``--seat``: this is one of several.
+    ``--fd``: a socket that listens already; ``--demo-page``: give tokens to the page (both of
+    `hub dev`). ``--seat``: this is one of several.
     """
     from config.logs import setup_logging
     from config.settings import load_settings
@@ -86,12 +88,14 @@ def serve(
         elif seat is not None:
             _serve_seat(settings, host, port, seat)
         else:
-            _serve_one(settings, host, port, fd)
+            _serve_one(settings, host, port, fd, demo_page=demo_page)
     except OSError as error:
         _fail(str(error))
 
 
-def _serve_one(settings: Settings, host: str, port: int, fd: int | None) -> None:
+def _serve_one(
+    settings: Settings, host: str, port: int, fd: int | None, *, demo_page: bool
+) -> None:
     import socket
 
     from hub.listen import listen, url_of
@@ -100,7 +104,12 @@ def _serve_one(settings: Settings, host: str, port: int, fd: int | None) -> None
         from hub.app import run_node
 
         url = url_of(sock, host if fd is None else sock.getsockname()[0])
-        run_node(settings, sock, on_ready=lambda: print(f"ready {url}", flush=True))
+        run_node(
+            settings,
+            sock,
+            on_ready=lambda: print(f"ready {url}", flush=True),
+            demo_page=demo_page,
+        )
 
 
 def _serve_seat(settings: Settings, host: str, port: int, seat: str) -> None:

@@ -118,7 +118,7 @@ class _Dev:
         fd = self._sock.fileno()
         return PythonProcess(
             "node",
-            ["hub", "serve", "--fd", str(fd)],
+            ["hub", "serve", "--fd", str(fd), "--demo-page"],
             env=self._child_env,
             announces="ready http",
             pass_fds=[fd],

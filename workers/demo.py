@@ -27,6 +27,7 @@ logger = get_logger(__name__)
 
 PROJECT = "demo"
 OWNER = "demo"
+TOPIC = "demo-jobs"
 USERS = ("demo", "ana", "bruno", "carla")
 
 _CANCEL_TIMEOUT = 3.0
@@ -107,9 +108,14 @@ class Demo:
         logger.info(found_by, ending=ending.value, scenarios=total)
         async with _cancelled_with_us(job):
             await job.start(total_scenarios=total, total_features=len(features))
+            await self._announce(job, "GENERATION_JOB")
             await self._prepare(job, features)
             await self._generate(job, features, last)
             await self._end(job, ending, total)
+
+    async def _announce(self, job: Job, kind: str) -> None:
+        """Tells the demo page what there is to follow."""
+        await self._hub.event(TOPIC, "DEMO_JOB", {"jobId": job.id, "jobKind": kind})
 
     async def _prepare(self, job: Job, features: list[Feature]) -> None:
         await job.status("PLANNING", message="Lendo a especificação…")
@@ -172,6 +178,7 @@ class Demo:
         )
         async with _cancelled_with_us(job):
             await job.start()
+            await self._announce(job, "TEAM_EXECUTION")
             await job.status("RUNNING", message="Equipe de agentes iniciada")
             percentage = 0.0
             while percentage < 100:

@@ -50,7 +50,7 @@ async def test_every_job_it_started_has_ended_when_it_stops(settings: Settings) 
                 kinds.add(publication["kind"])
                 if publication["kind"] == "JOB":
                     jobs[publication["jobId"]].append(publication)
-    assert kinds == {"JOB", "ACTIVITY", "NOTIFICATION"}
+    assert kinds == {"JOB", "ACTIVITY", "NOTIFICATION", "EVENT"}
     assert len(jobs) >= 4
     endings = set()
     for told in jobs.values():

@@ -1,0 +1,136 @@
+"""The demo page of ``python -m hub dev``, and what it needs: a token for a user it plays, and a way
+to kill its node. None of this is in a node that was not started by ``hub dev``.
+
+Whoever reaches these addresses may be anyone: so tokens are given to the page alone. A page of
+another origin cannot make these requests (JSON needs a preflight, which nobody answers), and
+one whose name was made to point here (DNS rebinding) is told by the name.
+"""
+
+import ipaddress
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from aiohttp import hdrs, web
+from msgspec import Struct
+from yarl import URL
+
+from config.settings import Settings
+from hub import tokens
+from hub.domain import codes
+from hub.domain.publications import UserId
+from hub.domain.shapes import parse
+from hub.gateways.http.request import answer, body
+
+DIST: Final = Path(__file__).parents[3] / "web" / "dist"
+"""Where ``npm run build`` in ``web/`` puts the page."""
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not built</title>
+<h1>The demo page is not built yet</h1>
+<p>Run <code>make run</code>, or <code>npm ci &amp;&amp; npm run build</code> in <code>web/</code>,
+and load this page again. The hub itself is running.</p></html>"""
+
+PROJECT: Final = "demo"
+
+
+class TokenFor(Struct, forbid_unknown_fields=True):
+    """Whom the page wants to play."""
+
+    sub: UserId
+
+
+class DemoPage:
+    """The page's resources. ``kill``: ends this process at once, as a crash would."""
+
+    def __init__(
+        self, settings: Settings, *, dist: Path = DIST, kill: Callable[[], None] | None = None
+    ) -> None:
+        self._settings = settings
+        self._dist = dist
+        self._kill = kill or _kill
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where they are found."""
+        return [
+            web.get("/", self.page),
+            web.get("/assets/{name}", self.asset),
+            web.post("/dev/token", self.token),
+            web.post("/dev/kill-node", self.kill_node),
+        ]
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """The page; 503 with an explanation when it is not built."""
+        headers = {**_HEADERS, "Cache-Control": "no-cache"}
+        index = self._dist / "index.html"
+        if not index.is_file():
+            return web.Response(
+                text=_NOT_BUILT, status=503, content_type="text/html", headers=headers
+            )
+        return web.FileResponse(index, headers=headers)
+
+    async def asset(self, request: web.Request) -> web.StreamResponse:
+        """A file beside it; its name changes with its content."""
+        file = self._dist / "assets" / Path(request.match_info["name"]).name
+        if not file.is_file():
+            raise codes.HubError(codes.NOT_FOUND)
+        headers = {**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
+        return web.FileResponse(file, headers=headers)
+
+    async def token(self, request: web.Request) -> web.Response:
+        """``{token}`` of a user and worker of the demo project, for an hour."""
+        _require_own_page(request)
+        wanted = parse(TokenFor, await body(request))
+        secret = self._settings.jwt_secret
+        if secret is None:  # tokens are signed elsewhere
+            raise codes.HubError(codes.NOT_FOUND)
+        token = tokens.mint(
+            secret.get_secret_value(),
+            wanted.sub,
+            roles=("user", "service"),
+            projects=(PROJECT,),
+            issuer=self._settings.jwt_issuer,
+            audience=self._settings.jwt_audience,
+        )
+        return answer({"token": token})
+
+    async def kill_node(self, request: web.Request) -> web.Response:
+        """Does not answer: the node is gone. ``hub dev`` starts another one."""
+        _require_own_page(request)
+        self._kill()
+        return answer({}, status=202)
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _require_own_page(request: web.Request) -> None:
+    """Raises INSUFFICIENT_PERMISSIONS for other pages, also those that DNS brought here."""
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    is_json = request.content_type == "application/json"
+    origin = request.headers.get(hdrs.ORIGIN)
+    own = origin is None or URL(origin).authority == request.host
+    if not (own and is_json and site in ("same-origin", "none") and _is_address(request)):
+        message = "only the demo page itself may ask for this"
+        raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS, message)
+
+
+def _is_address(request: web.Request) -> bool:
+    """Whether the client named the host by its address, or as localhost: nobody can point those
+    elsewhere."""
+    try:
+        name = URL(f"http://{request.host}").host or ""
+        return name == "localhost" or bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False

@@ -1,0 +1,30 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** The packages by their names, as an application imports them. */
+export const alias = {
+  "@notification-hub/client": at("client/src/index.ts"),
+  "@notification-hub/components": at("components/src/index.ts"),
+  "@notification-hub/react": at("react/src/index.ts"),
+};
+
+export default defineConfig({
+  root: at("demo"),
+  base: "/",
+  resolve: { alias },
+  build: {
+    outDir: at("dist"), emptyOutDir: true, target: "es2022", modulePreload: { polyfill: false },
+    assetsInlineLimit: 0, // the page's policy allows no data: URLs
+  },
+  server: { proxy: { "/v1": "http://127.0.0.1:8800", "/dev": "http://127.0.0.1:8800", "/socket.io": { target: "ws://127.0.0.1:8800", ws: true } } },
+  test: {
+    root: at("."),
+    include: ["client/test/**/*.test.ts", "components/test/**/*.test.ts", "test/**/*.test.ts"],
+    globalSetup: ["test/hub.setup.ts"],
+    maxWorkers: 2, minWorkers: 1,
+    testTimeout: 30_000, hookTimeout: 60_000,
+    reporters: ["default"],
+  },
+});
