@@ -22,6 +22,7 @@ from bench.report import View, medians, show
 from bench.runs import Measure, append_lines, interleaved
 from bench.scenarios import admin as admin_
 from bench.scenarios import connect as connect_
+from bench.scenarios import doors as doors_
 from bench.scenarios import fanout as fanout_
 from bench.scenarios import latency as latency_
 from bench.scenarios import publish as publish_
@@ -191,15 +192,26 @@ def connect(
 @app.command()
 def publish(
     events: Annotated[int, typer.Option(min=2, help="Events to publish.")] = 2000,
+    polls: Annotated[
+        int, typer.Option(min=1, help="Polls of an unchanged job, whose reads are counted.")
+    ] = 300,
+    told: Annotated[int, typer.Option(min=2, help="Events that each of the hub's doors tells.")] = (
+        20
+    ),
+    rate: Annotated[float, typer.Option(min=0.1, help="How many of these a second.")] = 2,
     rounds: Rounds = 3,
     only: Only = None,
     json_file: JsonFile = None,
     plot: Plot = None,
 ) -> None:
-    """Events a second that one publisher gets accepted."""
+    """Events a second that one publisher gets accepted, and the hub's doors side by side."""
     measure = partial(publish_.measure, load=publish_.Load(events))
     job = Job("publish", measure, _contenders(only, through_redis=True), rounds)
     _show(_run([job], json_file), publish_.VIEW, plot)
+    if Hub in job.contenders:
+        load = doors_.Load(polls, told, rate)
+        doors = Job("publish", partial(doors_.measure, load=load), [Hub], rounds)
+        _show(_run([doors], json_file), doors_.VIEW, None)
 
 
 @app.command()

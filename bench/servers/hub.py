@@ -149,6 +149,10 @@ class Hub(Server):
         finally:
             await client.close()
 
+    def user_token(self, user: str) -> str:
+        """A token of somebody who may follow the benchmark's jobs."""
+        return self._token(user)
+
     def admin_token(self) -> str:
         """A token of an administrator."""
         return self._token("root", roles=["admin"])

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientSession, WSMsgType
 
 from hub.embedded import free_port
-from tests.support.doors import Refused, Source, address, bearer, raw, source
+from tests.support.doors import Poller, Refused, Source, address, bearer, raw, source
 from tests.support.jsclient import js_client
 from tests.support.play import EVENTS, steps
 from tests.support.process import Program, environment
@@ -66,11 +66,15 @@ async def test_all_doors_see_the_same_job_and_resume_after_the_node_died(
         await js.until(lambda c: c.named("subscribed"))
         first_raw = await stack.enter_async_context(raw(http, url, token))
         first_sse = await stack.enter_async_context(source(http, url, token))
+        poller = Poller(http, url, token)
         for step in plan[:8]:
             await step()
+        await poller.upto(8)
         await first_raw.upto(8)
         await first_sse.upto(8)
         await system.node.kill()
+        with pytest.raises(aiohttp.ClientError):
+            await poller.poll()
         assert await first_raw.to_the_end() != 1000
         with contextlib.suppress(aiohttp.ClientError):
             assert await first_sse.next() is None
@@ -89,7 +93,11 @@ async def test_all_doors_see_the_same_job_and_resume_after_the_node_died(
         seen = first_raw.messages + again_raw.messages
         streamed = [event.data for event in first_sse.events + again_sse.events[:-1]]
         assert [event["offset"] for event in seen] == ALL
-        assert seen == streamed == js.events(CHANNEL)
+        await poller.upto(EVENTS)
+        assert seen == streamed == js.events(CHANNEL) == poller.events
+        before = poller.unchanged
+        await poller.poll()
+        assert poller.unchanged == before + 1
         check_stream(first_sse, again_sse)
         async with http.get(address(system.url, JOB)[: -len("progress")] + "events",
                             headers=bearer(token)) as answer:  # fmt: skip

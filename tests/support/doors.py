@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, WSMsgType
 
+from tests.support.wait import eventually
+
 _LIMIT = 20.0
 
 
@@ -75,6 +77,51 @@ async def raw(
         yield RawClient(ws)
     finally:
         await ws.close()
+
+
+@dataclass
+class Poller:
+    """A client that polls the snapshot, and reads of the history what is new to it."""
+
+    http: ClientSession
+    url: str
+    token: str
+    tag: str = ""
+    cursor: str | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
+    unchanged: int = 0
+
+    async def poll(self) -> None:
+        """Polls once."""
+        headers = bearer(self.token) | ({"If-None-Match": self.tag} if self.tag else {})
+        async with self.http.get(self.url, headers=headers) as answer:
+            assert answer.status in (200, 304), await answer.text()
+            tag, changed = answer.headers["ETag"], answer.status == 200
+        self.unchanged += not changed
+        if changed:
+            await self._read()
+            self.tag = tag  # from now on this is what it has
+
+    async def _read(self) -> None:
+        history = self.url.removesuffix("progress") + "events"
+        while True:
+            query = {"limit": "3"} | ({} if self.cursor is None else {"cursor": self.cursor})
+            async with self.http.get(history, headers=bearer(self.token), params=query) as answer:
+                page = await answer.json()
+            known = self.events[-1]["offset"] if self.events else 0
+            self.events += [each for each in page["events"] if each["offset"] > known]
+            if page["nextCursor"] is None:
+                return
+            self.cursor = page["nextCursor"]
+
+    async def upto(self, offset: int) -> None:
+        """Polls until it has the event with that offset."""
+
+        async def there() -> bool:
+            await self.poll()
+            return bool(self.events and self.events[-1]["offset"] >= offset)
+
+        await eventually(there)
 
 
 _HANDSHAKE = {
