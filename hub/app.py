@@ -229,7 +229,9 @@ async def node(
     inbox = Inbox(InboxStores(Notifications(db), Announcements(db), Inboxes(db)), heads, journal)
     commands = ChannelCommands(channels).table() | InboxCommands(inbox).table()
     commands |= IdentityCommands(identity, guests, channels).table()
-    sio.register("/", HubNamespace(identity, guests, channels, recovery, inbox, commands))
+    rate = settings.rate_commands
+    namespace = HubNamespace(identity, guests, channels, recovery, inbox, commands, rate)
+    sio.register("/", namespace)
 
     app = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
     watch = Watch(_needed_to_connect(db, live))

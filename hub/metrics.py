@@ -176,6 +176,7 @@ LATENCY: Final = Spread(
 DROPPED: Final = Count("hub_dropped", "Queued events that gave way because a client lags")
 COALESCED: Final = Count("hub_coalesced", "Resets that stood for events that gave way")
 SLOW_CONSUMERS: Final = Count("hub_slow_consumers", "Connections cut off because nobody read")
+LIMITED: Final = Count("hub_limited", "What was refused because of a limit", "limit")
 REPLAYS: Final = Count("hub_joins", "Channels joined, by how the client was caught up", "mode")
 RECOVERIES: Final = Count("hub_recoveries", "Returns with a session, and what came of them", "how")
 RESETS: Final = Count("hub_resets", "Channels that went on from another place")

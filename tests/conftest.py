@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
-from config.settings import Settings
+from config.settings import Rate, Settings
 from hub import ports
 from hub.embedded import MongoServer, RedisServer
 
@@ -50,6 +50,7 @@ async def settings(redis_server: RedisServer, mongo_server: MongoServer) -> Asyn
         mongo_db=name,
         jwt_secret=SecretStr(JWT_SECRET),
         log_format="console",
+        rate_commands=Rate(1000, 1),  # tests are in a hurry
     )
     await mongo_server.start()
     async with AsyncMongoClient[dict[str, object]](

@@ -17,6 +17,7 @@ from hub.domain.events import Position
 from hub.domain.inbox import Unread
 from hub.domain.principal import Principal
 from hub.domain.recovery import UNBEGUN
+from hub.gateways.allowance import Allowance
 from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
 from hub.gateways.sio.server import Client
@@ -38,8 +39,8 @@ class Connection:
     __slots__ = (
         "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
         "_limit", "_live", "_offset", "_probed", "_roster", "_socket", "_summary", "acts",
-        "arrival", "began", "client", "due", "ended_by", "on_topics", "principal", "promised",
-        "session", "stay", "unread",
+        "allowance", "arrival", "began", "client", "due", "ended_by", "on_topics", "principal",
+        "promised", "session", "stay", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +54,7 @@ class Connection:
         self.session = session
         self.stay: Stay  # set before it is accepted
         self.acts = 0  # commands, and events that have no offset
+        self.allowance: Allowance  # of commands; set before it is accepted
         self.arrival: Arrival | None = None  # what connecting joined, until it is told of
         self.unread = Unread()  # as of the arrival
         self.promised: tuple[str, ...] = ()  # followed, but the client was not told of it yet

@@ -1,17 +1,21 @@
 """The namespace ``/`` of contract section 4: connecting, ``hello``, and dispatching commands."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from config.values import Rate
+from hub import metrics
 from hub.delivery.message import Message, Reset
 from hub.domain import channels, codes, times
 from hub.domain.events import Position
 from hub.domain.inbox import Member
 from hub.domain.principal import Principal
 from hub.domain.shapes import parse
+from hub.gateways.allowance import Allowance
 from hub.gateways.endings import note_end
 from hub.gateways.sio import packets
 from hub.gateways.sio.commands import RESERVED, Since, position_of
@@ -50,6 +54,7 @@ class HubNamespace:
         recovery: Recovery,
         inbox: Inbox,
         commands: Mapping[str, Command],
+        rate: Rate,
     ) -> None:
         self._identity = identity
         self._guests = guests
@@ -59,6 +64,7 @@ class HubNamespace:
         self._topics = Topics(inbox, channels)
         self._summary = channels.summary
         self._commands = dict(commands)
+        self._rate = rate
 
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
         """Authenticates, authorizes and joins the channels; nothing is sent before CONNECT."""
@@ -75,6 +81,7 @@ class HubNamespace:
         except BaseException:
             self._guests.leave(stay)
             raise
+        connection.allowance = Allowance(self._rate)
         client.state = connection
         return {"pid": connection.session.pid}
 
@@ -149,6 +156,8 @@ class HubNamespace:
         """Runs one command of the table."""
         connection: Connection = client.state
         connection.acts += 1
+        if not connection.allowance.take(asyncio.get_running_loop().time()):
+            await self._refuse(connection)
         try:
             command = self._find(name)
             if len(args) > 1:
@@ -157,6 +166,14 @@ class HubNamespace:
         finally:
             if connection.session.over:  # it went while the command ran, which may have joined
                 self._leave_all(connection)
+
+    async def _refuse(self, connection: Connection) -> None:
+        """Answers a command above the rate; a connection that goes on all the same is ended."""
+        allowance = connection.allowance
+        metrics.LIMITED.add(1, "commands")
+        if allowance.flooded:
+            await connection.close(codes.RATE_LIMITED, allowance.retry_after)
+        raise codes.HubError(codes.RATE_LIMITED, retry_after=allowance.retry_after)
 
     def closing(self, client: Client, code: codes.Code, retry_after: float) -> None:
         """Tells the client why its connection ends."""
