@@ -42,6 +42,7 @@ from hub.gateways.http.inbox import InboxResources
 from hub.gateways.http.jobs import JobResources
 from hub.gateways.http.openapi import OpenApiResource
 from hub.gateways.http.operation import Operation, routes
+from hub.gateways.http.origins import grant, origins
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
 from hub.gateways.http.tickets import TicketResource
@@ -233,7 +234,9 @@ async def node(
     namespace = HubNamespace(identity, guests, channels, recovery, inbox, commands, rate)
     sio.register("/", namespace)
 
-    app = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
+    guards = [problems, origins(settings.cors_origins)]
+    app = web.Application(middlewares=guards, client_max_size=BODY_AT_MOST)
+    app.on_response_prepare.append(grant)
     watch = Watch(_needed_to_connect(db, live))
     health = Health(_checks(redis, db, live), watch)
     sio.admit = watch.require

@@ -13,6 +13,7 @@ from aiohttp import web
 from hub.delivery.message import Message, Notice, Reset, sse
 from hub.domain import codes
 from hub.gateways import upgrade
+from hub.gateways.http.origins import GRANTED
 from hub.gateways.stream import JobStream
 from hub.gateways.websocket import HIGH_WATER
 
@@ -25,7 +26,8 @@ RETRY: Final = 1000
 _LAST_WORDS: Final = 5.0
 _HEAD: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-    b"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\nVary: Accept\r\nConnection: close\r\n\r\n"
+    b"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\nVary: Accept, Origin\r\n"
+    b"Connection: close\r\n"
 )
 
 
@@ -101,7 +103,9 @@ class EventStream(JobStream):
         if transport is None:
             raise upgrade.HandshakeError("the client is gone")
         line = self._events = EventLine(transport, self)
-        transport.write(_HEAD + b"retry: %d\n\n" % RETRY)
+        granted = request.get(GRANTED, {})
+        more = "".join(f"{name}: {value}\r\n" for name, value in granted.items())
+        transport.write(_HEAD + more.encode() + b"\r\nretry: %d\n\n" % RETRY)
         upgrade.hand_on(request, transport, line)
         upgrade.watch_peer(transport)
         self.begin(line)
