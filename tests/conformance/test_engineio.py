@@ -283,7 +283,7 @@ class TestHeartbeat:
 
     async def test_silence_ends_a_polling_session(self, brisk: Endpoint) -> None:
         sid = await brisk.open()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.6)  # the ping goes out after 0.3, and is waited for 0.2
         refused(await brisk.get(sid), 1)
         refused(await brisk.post(sid, "3"), 1)
 
