@@ -95,7 +95,7 @@ async def _polls(server: Server, client: _Client, polls: int) -> Row:
 
 
 async def _reads(client: _Client) -> float:
-    """Finds that the node has sent to MongoDB; what its health and figures ask is of other kinds."""
+    """Finds that the node has sent to MongoDB; its health and figures ask otherwise."""
     async with client.http.get(f"{client.url}/metrics") as answer:
         lines = (await answer.text()).splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if _FINDS.match(line))
