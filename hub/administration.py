@@ -38,7 +38,7 @@ from hub.services.identity import Identity
 from hub.services.tracing import Tracer
 from hub.stores.audit import Audit
 from hub.stores.events import Events
-from hub.stores.joblist import JobList
+from hub.stores.heads import Heads
 from hub.stores.mongo import Database
 from hub.stores.notifications import Notifications
 
@@ -51,6 +51,7 @@ class Administration:
         settings: Settings,
         redis: Redis,
         db: Database,
+        heads: Heads,
         *,
         nodes: Nodes,
         sio: SocketServer,
@@ -64,10 +65,10 @@ class Administration:
         keys = Keys(settings.partitions)
         self._reading = open_redis(settings.redis_url or "", timeout=3 * BLOCK, max_connections=4)
         self.control = Control(redis, self._reading, nodes.me.id)
-        presence, backlog, jobs = Presence(sio, streams), Backlog(redis, keys), JobList(db)
+        presence, backlog = Presence(sio, streams), Backlog(redis, keys)
         Orders(presence, nodes.me.id).register(self.control)
         sampler = Sampler(presence, following, nodes)
-        self._stats = Stats(FiguresStore(redis), nodes, backlog, jobs, sampler.sample)
+        self._stats = Stats(FiguresStore(redis), nodes, backlog, heads, sampler.sample)
         self._trail = Trail(Audit(db, timedelta(seconds=settings.audit_retention)))
         self._metrics = MetricsResource(sampler, backlog)
         cluster = Cluster(self.control, nodes)
@@ -77,7 +78,7 @@ class Administration:
         self._tails = Tails(store, self.control, nodes, self._tracer)
         traces = Traces(store, Events(db), Notifications(db), backlog)
         commands = AdminCommands(
-            *(cluster, broadcasts, self._stats, backlog, jobs, self._trail, traces, self._tails)
+            *(cluster, broadcasts, self._stats, backlog, heads, self._trail, traces, self._tails)
         )
         table = commands.table() | commands.ban_table(bans)
         self._namespace = AdminNamespace(

@@ -11,16 +11,13 @@ from typing import Any, Final
 
 import uvloop
 from aiohttp import web
-from pymongo.errors import PyMongoError
-from redis.asyncio import Redis
 
 from config.logs import get_logger, setup_logging
 from config.settings import Settings
-from config.trouble import Trouble
 from hub import __version__
 from hub.administration import Administration
 from hub.broker.attendance import Attendance
-from hub.broker.connect import command, honour_cancellation, open_redis
+from hub.broker.connect import open_redis
 from hub.broker.emitters import Emitters
 from hub.broker.hotlog import Batch, HotLog
 from hub.broker.journal import Journal
@@ -55,6 +52,7 @@ from hub.gateways.sio.inbox import InboxCommands
 from hub.gateways.sio.server import SocketServer
 from hub.gateways.streams import Streams
 from hub.handover import Handover
+from hub.readiness import checks, needed_to_connect, prepare
 from hub.services.authenticate import Authenticator
 from hub.services.authorize import open_authorizer
 from hub.services.bans import Bans
@@ -62,7 +60,7 @@ from hub.services.catchup import CatchUp
 from hub.services.channels import Channels
 from hub.services.following import Following
 from hub.services.guests import Guests
-from hub.services.health import Check, Health, Watch
+from hub.services.health import Health, Watch
 from hub.services.identity import Identity
 from hub.services.inbox.inbox import Inbox
 from hub.services.inbox.unread import InboxStores
@@ -75,7 +73,7 @@ from hub.stores.announcements import Announcements
 from hub.stores.events import Events
 from hub.stores.heads import Heads
 from hub.stores.inboxes import Inboxes
-from hub.stores.mongo import Database, close_mongo, ensure_indexes, open_mongo
+from hub.stores.mongo import close_mongo, open_mongo
 from hub.stores.notifications import Notifications
 
 DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
@@ -237,8 +235,8 @@ async def node(
     guards = [problems, origins(settings.cors_origins)]
     app = web.Application(middlewares=guards, client_max_size=BODY_AT_MOST)
     app.on_response_prepare.append(grant)
-    watch = Watch(_needed_to_connect(db, live))
-    health = Health(_checks(redis, db, live), watch)
+    watch = Watch(needed_to_connect(db, live))
+    health = Health(checks(redis, db, live), watch)
     sio.admit = watch.require
     streams = Streams(channels, settings.outbox_bytes, settings.rate_commands)
     tickets = Tickets(TicketStore(redis, keys))
@@ -253,6 +251,7 @@ async def node(
         settings,
         redis,
         db,
+        heads,
         nodes=nodes,
         sio=sio,
         streams=streams,
@@ -286,7 +285,7 @@ async def node(
 
     async with asyncio.TaskGroup() as tasks:
         works: tuple[Coroutine[Any, Any, None], ...]
-        works = (following.run(live), _prepare(db), sessions.run(), watch.run(), emitters.run())
+        works = (following.run(live), prepare(db), sessions.run(), watch.run(), emitters.run())
         works += (nodes.run(), slots.run(), rechecks.run())
         works += (attendance.run(), guests.run(), *admin.works())
         running = [tasks.create_task(work) for work in works]
@@ -324,42 +323,3 @@ def socket_server(settings: Settings, cork: Cork | None = None) -> SocketServer:
         cors_allowed_origins="*" if "*" in origins else list(origins) or None,
         http_compression=settings.compression,
     )
-
-
-def _checks(redis: Redis, db: Database, live: LiveChannels) -> dict[str, Check]:
-    async def live_connection() -> None:
-        if not live.connected:
-            raise ConnectionError
-
-    return {
-        "redis": lambda: command(redis.ping()),
-        "live": live_connection,
-        "mongo": lambda: db.command("ping"),
-    }
-
-
-def _needed_to_connect(db: Database, live: LiveChannels) -> dict[str, Check]:
-    """What nobody can connect without. In a cluster, one server that is heard will do: it may be
-    the one that matters."""
-
-    async def redis() -> None:
-        while live.deaf:  # noqa: ASYNC110 - asked once in a while, by one task
-            await asyncio.sleep(0.05)
-
-    return {"redis": redis, "mongo": lambda: db.command("ping")}
-
-
-async def _prepare(db: Database) -> None:
-    """Creates the indexes, however long MongoDB takes to appear."""
-    trouble = Trouble(_log, "node.mongo_unreachable", "node.mongo_back")
-    while True:
-        honour_cancellation()
-        try:
-            await ensure_indexes(db)
-        except PyMongoError as error:
-            honour_cancellation()
-            trouble.failed(error)
-            await asyncio.sleep(0.5)
-        else:
-            trouble.worked()
-            return

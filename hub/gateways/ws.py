@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from hub import metrics
 from hub.delivery.message import Message, Notice, Reset
 from hub.domain import codes
 from hub.domain.principal import Principal
@@ -58,6 +59,7 @@ class RawSocket(JobStream):
         """Ignored, up to the rate limit."""
         del message
         if not self._allowance.take(asyncio.get_running_loop().time()):
+            metrics.LIMITED.add(1, "messages")
             self.close(codes.RATE_LIMITED)
 
     def failed(self, code: int) -> None:

@@ -5,6 +5,7 @@ from typing import Final, Protocol
 
 from redis.exceptions import RedisError
 
+from hub import metrics
 from hub.broker.slots import Holder, Slots
 from hub.delivery.feed import Subscriber
 from hub.delivery.message import Reset
@@ -153,7 +154,10 @@ class Channels:
             taken = await self._slots.take(follower, running)
         except (RedisError, OSError, TimeoutError) as error:
             raise codes.HubError(codes.UNAVAILABLE, retry_after=2) from error
-        return set(running) - taken
+        crowded = set(running) - taken
+        if crowded:
+            metrics.LIMITED.add(len(crowded), "followers_per_job")
+        return crowded
 
 
 def _permitted(jobs: Mapping[str, Head | codes.HubError]) -> list[Head]:

@@ -10,6 +10,7 @@ import msgspec
 
 from config.logs import get_logger
 from config.trouble import Trouble
+from hub import metrics
 from hub.broker.attendance import Attendance
 from hub.broker.connect import honour_cancellation
 from hub.broker.orders import OrderBook
@@ -144,6 +145,7 @@ class Guests:
         there is no stay."""
         await self.check(who)
         if self._count >= self._limit:
+            metrics.LIMITED.add(1, "connections_per_node")
             raise codes.HubError(
                 codes.TOO_MANY_CONNECTIONS, "the node is full", retry_after=_COME_BACK
             )
@@ -157,6 +159,7 @@ class Guests:
         async with patiently():
             allowed = await stay.allowed
         if not allowed:
+            metrics.LIMITED.add(1, "connections_per_user")
             raise codes.HubError(
                 codes.TOO_MANY_CONNECTIONS,
                 "the user has all the connections that one may have",

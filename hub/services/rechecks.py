@@ -2,7 +2,6 @@
 while a stream is open, and a job that has ended is not kept for good."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from config.logs import get_logger
@@ -63,11 +62,6 @@ class Rechecks:
         while pairs:
             some, pairs = pairs[:_AT_ONCE], pairs[_AT_ONCE:]
             await asyncio.gather(*(self._ask(each, channel) for each, channel in some))
-
-    async def one(self, connection: Guarded, channels: Sequence[str]) -> None:
-        """Asks for one connection, whose principal has changed."""
-        jobs = [name for name in channels if name.startswith(f"{Kind.JOB}:")]
-        await asyncio.gather(*(self._ask(connection, name) for name in jobs))
 
     async def _ask(self, connection: Guarded, name: str) -> None:
         channel = parse_channel(name)

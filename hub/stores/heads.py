@@ -21,7 +21,7 @@ from pymongo.errors import BulkWriteError
 
 from hub.domain import times
 from hub.domain.events import Position
-from hub.domain.jobs import Job
+from hub.domain.jobs import TERMINAL, Job
 from hub.domain.patience import PATIENCE
 from hub.stores.coalescing import CoalescedReads
 from hub.stores.mongo import Collection, Database, Document
@@ -120,6 +120,11 @@ class Heads:
         order = [("job.started_at", DESCENDING), ("_id", DESCENDING)]
         found = self._channels.find(query, batch_size=limit + 1).sort(order).limit(limit)
         return [_head(document) for document in await found.to_list()]
+
+    async def running(self) -> int:
+        """How many jobs have not ended."""
+        query = {"job": {"$exists": True}, "job.status": {"$nin": sorted(TERMINAL)}}
+        return await self._channels.count_documents(query)
 
     async def advance(self, heads: Sequence[Head]) -> None:
         """Stores heads, in one round trip; one that is further already stays as it is. That of a

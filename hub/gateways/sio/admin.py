@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from config.logs import get_logger
 from config.values import Rate
+from hub import metrics
 from hub.broker.connect import honour_cancellation
 from hub.delivery.message import Notice
 from hub.domain import codes, times
@@ -174,7 +175,8 @@ class AdminNamespace:
         admin: AdminClient = client.state
         admin.acts += 1
         if not admin.allowance.take(asyncio.get_running_loop().time()):
-            raise codes.HubError(codes.RATE_LIMITED, retry_after=1)
+            metrics.LIMITED.add(1, "admin_commands")
+            raise codes.HubError(codes.RATE_LIMITED, retry_after=admin.allowance.retry_after)
         command, act, outcome = self._find(name), Act(admin), codes.INTERNAL.name
         try:
             if len(args) > 1:

@@ -22,7 +22,7 @@ from hub.services.admin.tails import Tails
 from hub.services.admin.trace import Traces, watched_channel
 from hub.services.admin.trail import Trail
 from hub.services.patience import patiently
-from hub.stores.joblist import JobList
+from hub.stores.heads import Heads
 
 PAGE: Final = 50
 """Items of one page."""
@@ -152,7 +152,7 @@ class AdminCommands:
         broadcasts: Broadcasts,
         stats: Stats,
         backlog: Backlog,
-        jobs: JobList,
+        heads: Heads,
         trail: Trail,
         traces: Traces,
         tails: Tails,
@@ -161,7 +161,7 @@ class AdminCommands:
         self._broadcasts = broadcasts
         self._stats = stats
         self._backlog = backlog
-        self._jobs = jobs
+        self._heads = heads
         self._trail = trail
         self._traces = traces
         self._tails = tails
@@ -264,12 +264,12 @@ class AdminCommands:
         wanted = parse(Jobs, raw)
         before = None if wanted.cursor is None else _job_place(wanted.cursor)
         async with patiently():
-            found = await self._jobs.page(wanted.status, before, PAGE + 1)
-        page = found[:PAGE]
+            found = await self._heads.jobs(None, wanted.status, before=before, limit=PAGE + 1)
+        jobs = [each.job for each in found[:PAGE] if each.job is not None]
         more = None
         if len(found) > PAGE:
-            more = f"{times.to_ms(page[-1].started_at)}:{page[-1].id}"
-        return {"items": [_job(each) for each in page], "nextCursor": more}
+            more = f"{times.to_ms(jobs[-1].started_at)}:{jobs[-1].id}"
+        return {"items": [_job(each) for each in jobs], "nextCursor": more}
 
     async def dead(self, act: Act, raw: Any) -> dict[str, Any]:
         """A page of dead letters, newest first."""

@@ -18,7 +18,7 @@ from hub.broker.figures import FiguresStore
 from hub.broker.nodes import LEASE, Nodes
 from hub.domain import times
 from hub.services.patience import FAILURES, patiently
-from hub.stores.joblist import JobList
+from hub.stores.heads import Heads
 
 EVERY: Final = 2.0
 """Seconds between figures."""
@@ -85,13 +85,13 @@ class Stats:
         store: FiguresStore,
         nodes: Nodes,
         backlog: Backlog,
-        jobs: JobList,
+        heads: Heads,
         sample: Callable[[], Figures],
     ) -> None:
         self._store = store
         self._nodes = nodes
         self._backlog = backlog
-        self._jobs = jobs
+        self._heads = heads
         self._sample = sample
         self._ingested: tuple[float, int] | None = None
         self._live = 0
@@ -172,7 +172,7 @@ class Stats:
         """As it was while MongoDB is away or slow."""
         try:
             async with asyncio.timeout(EVERY / 2):
-                self._live = await self._jobs.live()
+                self._live = await self._heads.running()
         except FAILURES as error:
             self._trouble.failed(error, "jobs")
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from config.settings import Rate, Settings
+from hub import metrics
 from tests.hub.gateways.inboxes import Device, running_house
 
 COMMAND = ("unsubscribe", {"channel": "job:none"})
@@ -20,6 +21,7 @@ async def test_commands_above_the_rate_are_refused_and_a_flood_ends_the_connecti
 ) -> None:
     slow = settings.model_copy(update={"rate_commands": Rate(4, 60)})
     async with running_house(slow) as house:
+        before = metrics.LIMITED.by_labels.get(("commands",), 0)
         client, other = await house.device(), await house.device("other", at=1)
         answers = await asked(client, 10)
         assert [answer["ok"] for answer in answers] == [True] * 4 + [False] * 6
@@ -35,3 +37,4 @@ async def test_commands_above_the_rate_are_refused_and_a_flood_ends_the_connecti
         (closing,) = client.line.named("closing")
         assert (closing["code"], closing["reconnect"]) == ("RATE_LIMITED", True)
         assert (await asked(other, 1))[0]["ok"]
+        assert metrics.LIMITED.by_labels[("commands",)] - before == 6 + 15

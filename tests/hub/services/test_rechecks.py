@@ -86,7 +86,7 @@ async def test_who_may_still_is_left_alone(house: House) -> None:
 async def test_who_may_no_longer_follows_no_longer_and_has_no_slot(house: House) -> None:
     one, other = await house.enter("p1", "p2"), await house.enter("p1", "p2")
     one.principal = who("p2")
-    await house.rechecks.one(one, FOLLOWED)
+    await house.rechecks.everybody()
     assert one.taken == [("job:j1", "INSUFFICIENT_PERMISSIONS")]
     assert house.node.following.followers("job:j1") == [other]
     assert house.node.following.followers("job:j2") == [one, other]

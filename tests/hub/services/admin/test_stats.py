@@ -14,7 +14,6 @@ from hub.broker.backlog import Backlog
 from hub.broker.figures import KEPT, FiguresStore
 from hub.broker.nodes import Nodes, this_node
 from hub.services.admin.stats import Doors, Figures, Stats, together
-from hub.stores.joblist import JobList
 from tests.support.stores import Opened, opened
 
 
@@ -75,9 +74,9 @@ async def test_two_nodes_at_once_make_one_entry(stores: Opened) -> None:
 
 async def test_what_ingest_stored_is_the_clusters_rate(stores: Opened) -> None:
     nodes = Nodes(stores.redis, this_node("a:1"))
-    backlog, jobs = Backlog(stores.redis, stores.keys), JobList(stores.db)
+    backlog, heads = Backlog(stores.redis, stores.keys), stores.stores.heads
     me = nodes.me.id
-    stats = Stats(FiguresStore(stores.redis), nodes, backlog, jobs, lambda: figures(me))
+    stats = Stats(FiguresStore(stores.redis), nodes, backlog, heads, lambda: figures(me))
     running = [asyncio.create_task(each.run()) for each in (nodes, stats)]
     try:
         async with asyncio.timeout(15):
@@ -87,7 +86,6 @@ async def test_what_ingest_stored_is_the_clusters_rate(stores: Opened) -> None:
             while (await stats.now())["cluster"]["publicationsPerSecond"] == 0:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         now = await stats.now()
-        assert now["cluster"]["publicationsPerSecond"] >= 0
         assert [node["id"] for node in now["nodes"]] == [me]
         assert now["nodes"][0]["publicationsPerSecond"] == 5.0
     finally:
