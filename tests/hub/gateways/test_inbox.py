@@ -264,9 +264,13 @@ async def test_muted_ones_are_nothing_to_read(house: House) -> None:
         by_admin["id"],
         to_all["id"],
     }
-    assert [each["id"] for each in phone.of("NOTIFICATION_CREATED") if each["scope"] == "USER"] == [
-        by_admin["id"]
-    ]
+
+    def own() -> list[str]:
+        told = phone.of("NOTIFICATION_CREATED")
+        return [each["id"] for each in told if each["scope"] == "USER"]
+
+    await phone.until(own)  # it is stored before it is told; the muted one would have come first
+    assert own() == [by_admin["id"]]
     await house.ask("PUT", "/v1/preferences", {})
     await settled(house, 5)
     assert hidden in {each["id"] for each in await everything(house)}
