@@ -23,6 +23,7 @@ from hub.broker.keys import Keys
 from hub.broker.traces import TraceStore
 from hub.delivery.witness import Witness
 from hub.domain.ids import uuid7
+from hub.services.inbox.expiry import Expiry
 from hub.services.inbox.unread import InboxStores
 from hub.services.ingest.batch import Ingest, Stores
 from hub.services.ingest.worker import BLOCK, IngestWorker
@@ -54,10 +55,11 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
     stores = Stores(Events(db), Heads(db), inboxes)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid7()[-6:]}"
     tracer = Tracer(TraceStore(redis), name, settings.trace_sample, Witness())
+    journal = Journal(redis, keys)
     ingest = Ingest(
         stores,
         HotLog(redis, keys),
-        Journal(redis, keys),
+        journal,
         keys.partitions,
         on_step,
         timedelta(seconds=settings.notification_retention),
@@ -65,7 +67,14 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
         tracer,
     )
     worker = IngestWorker(
-        name, redis, reading, keys, ingest, on_ready=lambda: _ready(name), tracer=tracer
+        name,
+        redis,
+        reading,
+        keys,
+        ingest,
+        on_ready=lambda: _ready(name),
+        tracer=tracer,
+        expiry=Expiry(inboxes, journal),
     )
     try:
         with metrics.served(settings.metrics_port):

@@ -9,6 +9,9 @@ INGEST_WORKERS: Final = "hub:ingest:workers"
 """Sorted set: ingest worker id → when it was last alive (Unix seconds)."""
 
 
+EXPIRY: Final = "hub:ingest:expiry"
+"""The id of the ingest worker that tells what has ended."""
+
 EMITTERS: Final = "socketio"
 """Pub/sub channel of python-socketio's Redis managers, by their own default."""
 

@@ -45,19 +45,35 @@ class Preferences(Struct, frozen=True):
         return not critical and (type_ in self.muted_types or topic in self.muted_topics)
 
 
+class Settled(Struct, frozen=True):
+    """A count that was settled with its version: whoever has that version has this count. Nothing
+    that is in it ends before ``until``."""
+
+    unread: Unread
+    until: datetime
+
+    def holds(self, version: int, now: datetime) -> bool:
+        """Whether it is what is unread at ``version``."""
+        return self.unread.version == version and now < self.until
+
+
 class Member(Struct, frozen=True):
     """A user as the owner of an inbox.
 
-    ``version``: part of the version of the unread count. ``since``: the end of ``all`` when the
-    user was first seen, None before. ``topics``: those subscribed to, with the end of their logs
-    at that time.
+    ``version``: of the unread count; ``changes``: the user's own part of it. ``since``: the end of
+    ``all`` when the user was first seen, None before. ``topics``: those subscribed to, with the
+    end of their logs at that time. ``settled``: the count that was settled last, if any.
+    ``stored``: whether anything is known of the user.
     """
 
     user_id: str
     version: int = 0
+    changes: int = 0
     since: Position | None = None
     topics: Mapping[str, Position] = {}
     preferences: Preferences = Preferences()
+    settled: Settled | None = None
+    stored: bool = True
 
     def starts(self) -> dict[str, Position]:
         """Where the user's announcements begin, by channel."""

@@ -239,16 +239,26 @@ class Everything(_Strict, frozen=True):
     up_to: Annotated[str, Meta(max_length=36)] | UnsetType = UNSET
 
 
+InboxState = Literal[
+    "SEEN",
+    "READ",
+    "UNREAD",
+    "DISMISSED",
+    "RESTORED",
+    "PREFERENCES",
+    "SUBSCRIPTIONS",
+    "EXPIRED",
+]
+
+
 class InboxChanged(Publication, frozen=True, kw_only=True, omit_defaults=True):
-    """The hub's own: a user marked notifications, or changed what the inbox receives. ``at``: when,
-    by the server's clock. ``ids`` or ``everything``: what was marked. ``topic``: whose subscription
-    began or ended."""
+    """The hub's own: a user marked notifications, or changed what the inbox receives; or some of
+    them ended (``EXPIRED``). ``at``: when, by the server's clock. ``ids`` or ``everything``: what
+    was marked. ``topic``: whose subscription began or ended."""
 
     kind = "INBOX"
     user_id: UserId
-    state: Literal[
-        "SEEN", "READ", "UNREAD", "DISMISSED", "RESTORED", "PREFERENCES", "SUBSCRIPTIONS"
-    ]
+    state: InboxState
     at: Annotated[datetime, Meta(tz=True)]
     ids: Annotated[list[str], Meta(max_length=MARKED_AT_MOST)] = []
     everything: Everything | UnsetType = UNSET
@@ -257,6 +267,18 @@ class InboxChanged(Publication, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def channel(self) -> str:
         return channels.user_channel(self.user_id)
+
+
+class AnnouncementsEnded(Publication, frozen=True, kw_only=True):
+    """The hub's own: announcements of a channel do not count any more, for anybody."""
+
+    kind = "ENDED"
+    announced_on: Annotated[str, Meta(max_length=256)] = msgspec.field(name="channel")
+    ids: Annotated[list[str], Meta(max_length=MARKED_AT_MOST)]
+
+    @property
+    def channel(self) -> str:
+        return self.announced_on
 
 
 class TopicEvent(Publication, frozen=True, kw_only=True):
@@ -272,7 +294,9 @@ class TopicEvent(Publication, frozen=True, kw_only=True):
         return self.topic_name
 
 
-AnyPublication = JobStarted | JobEvent | Activity | Notification | TopicEvent | InboxChanged
+AnyPublication = (
+    JobStarted | JobEvent | Activity | Notification | TopicEvent | InboxChanged | AnnouncementsEnded
+)
 
 
 _KINDS: Final = "must be JOB, NOTIFICATION, ACTIVITY or EVENT"
@@ -308,7 +332,7 @@ def parse_item(item: object) -> AnyPublication:
     """As ``parse_publication``, for a value that a caller sent and that was decoded already: what
     only the hub may say is refused."""
     publication = parse_publication(msgspec.json.encode(item))
-    if isinstance(publication, InboxChanged):
+    if isinstance(publication, InboxChanged | AnnouncementsEnded):
         raise codes.invalid("kind", _KINDS)
     if isinstance(publication, Notification) and publication.sender is not UNSET:
         raise codes.invalid("sender", "unknown field")
@@ -332,6 +356,8 @@ def _decode(body: bytes) -> AnyPublication:
             return msgspec.convert(fields, TopicEvent)
         case "INBOX":
             return msgspec.convert(fields, InboxChanged)
+        case "ENDED":
+            return msgspec.convert(fields, AnnouncementsEnded)
         case _:
             raise codes.invalid("kind", _KINDS)
 

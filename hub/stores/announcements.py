@@ -58,6 +58,17 @@ class Announcements:
         query = {"expired": False, "endsAt": {"$lte": now}}
         await self._announcements.update_many(query, {"$set": {"expired": True}})
 
+    async def ended(self, now: datetime, limit: int) -> list[tuple[str, str]]:
+        """Up to ``limit`` (channel, id) of what has ended by ``now`` and nobody was told."""
+        query = {"told": False, "endsAt": {"$lte": now}}
+        cursor = self._announcements.find(query, {"channel": 1}).sort("endsAt", 1).limit(limit)
+        return [(document["channel"], document["_id"]) for document in await cursor.to_list()]
+
+    async def told(self, ids: Sequence[str]) -> None:
+        """Notes that it is told of their end."""
+        where = {"_id": {"$in": list(ids)}}
+        await self._announcements.update_many(where, {"$set": {"told": True}})
+
 
 def _document(announcement: Announcement) -> Document:
     return {
@@ -69,6 +80,7 @@ def _document(announcement: Announcement) -> Document:
         "content": announcement.content,
         "critical": announcement.critical,
         "expired": announcement.expired,
+        "told": False,
         "expireAt": announcement.ends_at + _GRACE,
     }
 

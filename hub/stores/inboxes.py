@@ -1,28 +1,45 @@
-"""The collection ``inboxes``: of each user who has one, where it begins, what it receives, and how
-often the unread count may have changed.
+"""The collection ``inboxes``: of each user who has one, where it begins, what it receives, how
+often the unread count may have changed, and what it was found to be.
 
-The version of a user's unread count is the number of changes of the user's own inbox, plus the
-number of those that concern everybody (an announcement came, or ended). Both only rise. Whoever
-changes what is counted raises the version *afterwards*; whoever counts reads the version *first*.
-So a count has at least all the changes that its version has
+The version of a user's unread count is the number of changes of the user's own inbox, plus
+``EVERYBODYS`` times the number of those that concern everybody (an announcement came, or ended).
+Both only rise. Whoever changes what is counted raises the version *afterwards*; whoever counts
+reads the version *first*. So a count has at least all the changes that its version has. The first
+count of a version is settled here, so that all who ask get the same
 (docs/decisions/0017-versions-rise-after-the-change.md).
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
-from pymongo import UpdateOne
+from msgspec import Struct
+from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hub.domain.events import Position
-from hub.domain.inbox import TOPICS_AT_MOST, Member, Preferences
+from hub.domain.inbox import TOPICS_AT_MOST, Member, Preferences, Settled, Unread
 from hub.stores.mongo import Collection, Database, Document
 
 EVERYBODY: Final = ""
 """Stands for all users where a version is raised."""
 
+EVERYBODYS: Final = 1024
+"""By how much a change that concerns everybody raises each version: more than a batch of ingest has
+events for one user, whose versions follow each other."""
+
 _DUPLICATE_KEY: Final = 11000
 _REMEMBERED: Final = 100
+
+
+class Claim(Struct, frozen=True):
+    """That a user's count is ``settled`` at its version, as long as the user's own ``changes`` are
+    what they were. ``steps``: versions that are taken along with it, the last of which it is of.
+    """
+
+    user_id: str
+    changes: int
+    settled: Settled
+    steps: int = 0
 
 
 class Inboxes:
@@ -30,6 +47,8 @@ class Inboxes:
 
     def __init__(self, db: Database) -> None:
         self._inboxes: Collection = db["inboxes"]
+        # A count that is lost with a server is counted again: nothing waits for the journal.
+        self._counts = self._inboxes.with_options(write_concern=WriteConcern(w=1))
 
     async def read(self, users: Iterable[str]) -> dict[str, Member]:
         """Each of ``users`` as a member, in one round trip."""
@@ -38,7 +57,7 @@ class Inboxes:
         cursor = self._inboxes.find(query, {"causes": 0}, batch_size=len(wanted) + 2)
         found = {document["_id"]: document for document in await cursor.to_list()}
         common = found.get(EVERYBODY, {}).get("version", 0)
-        return {user: _member(user, found.get(user, {}), common) for user in wanted}
+        return {user: _member(user, found.get(user), common) for user in wanted}
 
     async def users(self) -> AsyncIterator[str]:
         """Everybody who has an inbox, in no order."""
@@ -74,6 +93,26 @@ class Inboxes:
                 writes = [writes[each["index"]] for each in failed]
             else:
                 return
+
+    async def settle(self, claims: Sequence[Claim]) -> bool:
+        """Settles counts that are new with their versions, in one round trip. False when any of
+        them is not: it was settled by somebody else, or the version rose meanwhile."""
+        writes = [
+            UpdateOne(
+                {
+                    "_id": each.user_id,
+                    "version": each.changes or {"$in": [None, 0]},
+                    "$or": [
+                        {"counted.version": {"$lt": each.settled.unread.version}},
+                        {"counted": None},
+                    ],
+                },
+                {"$set": {"counted": _settled_fields(each.settled)}}
+                | ({"$inc": {"version": each.steps}} if each.steps else {}),
+            )
+            for each in claims
+        ]
+        return not writes or (await self._counts.bulk_write(writes)).matched_count == len(writes)
 
     async def enter(self, users: Sequence[str], end: Position) -> set[str]:
         """Notes where ``all`` ends as users are first seen; later times change nothing. Returns
@@ -149,11 +188,24 @@ def _position_fields(position: Position) -> Document:
     return {"epoch": position.epoch, "offset": position.offset}
 
 
-def _member(user: str, document: Document, common: int) -> Member:
-    since = document.get("since")
+def _settled_fields(settled: Settled) -> Document:
+    unread = settled.unread
+    return {"version": unread.version, "count": unread.count, "until": settled.until}
+
+
+def _settled(document: Document | None) -> Settled | None:
+    if document is None:
+        return None
+    return Settled(Unread(document["count"], document["version"]), document["until"])
+
+
+def _member(user: str, stored: Document | None, common: int) -> Member:
+    document = stored or {}
+    since, changes = document.get("since"), document.get("version", 0)
     return Member(
         user,
-        document.get("version", 0) + common,
+        changes + EVERYBODYS * common,
+        changes,
         None if since is None else Position(since["epoch"], since["offset"]),
         {
             each["topic"]: Position(each["epoch"], each["offset"])
@@ -162,4 +214,6 @@ def _member(user: str, document: Document, common: int) -> Member:
         Preferences(
             frozenset(document.get("mutedTypes", ())), frozenset(document.get("mutedTopics", ()))
         ),
+        _settled(document.get("counted")),
+        stored=stored is not None,
     )

@@ -72,6 +72,12 @@ def _jobs_index(name: str, *narrower: str) -> IndexModel:
     return IndexModel(keys, name=name, partialFilterExpression={"job": {"$exists": True}})
 
 
+def _untold() -> IndexModel:
+    """One of what will end, or has ended without anybody being told, in that order."""
+    keys = [("told", ASCENDING), ("endsAt", ASCENDING)]
+    return IndexModel(keys, name="untold", partialFilterExpression={"told": False})
+
+
 INDEXES: Final[dict[str, list[IndexModel]]] = {
     "events": [
         IndexModel([("channel", ASCENDING), ("offset", ASCENDING)], name="log", unique=True),
@@ -108,6 +114,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
             name="keyed",
             partialFilterExpression={"dedupeKey": {"$exists": True}},
         ),
+        _untold(),
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
     "announcements": [
@@ -115,6 +122,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
             [("channel", ASCENDING), ("expired", ASCENDING), ("offset", ASCENDING)], name="current"
         ),
         IndexModel([("expired", ASCENDING), ("endsAt", ASCENDING)], name="ends"),
+        _untold(),
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
 }
@@ -125,10 +133,11 @@ Of ``notifications``: ``kept`` serves the lists ALL and DISMISSED; ``new`` the l
 count without a document, as it has ``endsAt``; ``typed`` every list by type, of which those that
 are not UNREAD merge two ranges, read and not; ``scoped`` the newest by scope, all that is marked up
 to a place, and, as it has ``id``, what was touched without a document; ``ends`` what has ended;
-``keyed`` both sides of a dedupe key. What has an id is found by ``_id``; the audit reads all of a
-recipient by any of these.
+``keyed`` both sides of a dedupe key; ``untold`` what ended without anybody being told, across all
+recipients. What has an id is found by ``_id``; the audit reads all of a recipient by any of these.
 
-Of ``announcements``: ``current`` serves what counts on a channel, ``ends`` what has ended.
+Of ``announcements``: ``current`` serves what counts on a channel, ``ends`` and ``untold`` what has
+ended.
 """
 
 

@@ -45,6 +45,14 @@ class Count(Struct, frozen=True):
     soonest: datetime
 
 
+class Ended(Struct, frozen=True):
+    """A notification whose time is over, of which nobody was told yet."""
+
+    recipient: str
+    id: str
+    at: datetime
+
+
 class Change(Struct, frozen=True):
     """What a mark would change: how many, and the latest stamp that answered the same question
     for one of them, "" when none did."""
@@ -147,6 +155,22 @@ class Notifications:
         query = {"recipient": {"$in": list(users)}, "expired": False, "endsAt": {"$lte": now}}
         await self._notifications.update_many(query, {"$set": {"expired": True}})
 
+    async def ended(self, now: datetime, limit: int) -> list[Ended]:
+        """Up to ``limit`` of what has ended by ``now`` and nobody was told, the first ones first;
+        no copies of announcements, whose end is told on their channel."""
+        query = {"told": False, "endsAt": {"$lte": now}}
+        wanted = {"recipient": 1, "id": 1, "endsAt": 1}
+        cursor = self._notifications.find(query, wanted).sort("endsAt", 1).limit(limit)
+        return [
+            Ended(document["recipient"], document["id"], document["endsAt"])
+            for document in await cursor.to_list()
+        ]
+
+    async def told(self, ended: Sequence[Ended]) -> None:
+        """Notes that it is told of their end."""
+        keys = [_id(each.recipient, each.id) for each in ended]
+        await self._notifications.update_many({"_id": {"$in": keys}}, {"$set": {"told": True}})
+
     async def touched(self, users: Several[str]) -> dict[str, set[str]]:
         """By user, the ids of the announcements of which a copy is stored."""
         query = {"recipient": {"$in": list(users)}, "scope": {"$in": ["TOPIC", "ALL"]}}
@@ -223,6 +247,7 @@ def _write(first: Item, last: Item, now: datetime) -> UpdateOne:
         "read": first.state.read_at is not None,
         "dismissed": first.state.dismissed_at is not None,
         "expired": first.expired,
+        "told": first.scope != "USER",
         "readStamp": first.state.read_stamp,
         "dismissStamp": first.state.dismiss_stamp,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo import AsyncMongoClient
@@ -58,6 +59,13 @@ class Opened:
                 if entries:
                     found = True
                     await ingest.process(reader, entries, redelivered=redelivered)
+
+    async def end(self, collection: str, where: dict[str, Any]) -> None:
+        """Lets the time pass at which these notifications or announcements end."""
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        await self.db[collection].update_many(where, {"$set": {"endsAt": past}})
+        counted = {"counted": {"$ne": None}}
+        await self.db["inboxes"].update_many(counted, {"$set": {"counted.until": past}})
 
     @staticmethod
     async def entries(reader: PartitionReader, *, redelivered: bool = False) -> list[Entry]:

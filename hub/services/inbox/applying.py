@@ -20,6 +20,10 @@ async def apply(stores: InboxStores, unreads: Unreads, changes: Sequence[InboxCh
     An announcement gets its copy when it is first marked. The versions of the users' counts rise
     last, once for each change however often it is applied. Raises ``PyMongoError``.
     """
+    over = [each for each in changes if each.state == "EXPIRED"]
+    if over:
+        users = {each.user_id for each in over}
+        await stores.notifications.expire(users, max(each.at for each in over))
     marks = [each for each in changes if each.state in As.__members__]
     await stores.notifications.put(await _copies(stores, unreads, marks))
     await stores.notifications.mark([marking(each) for each in marks])
@@ -41,7 +45,7 @@ async def _copies(
     """The announcements that are marked, as their users' own."""
     named = [(each.user_id, id_) for each in changes for id_ in each.ids]
     everything = [each for each in changes if _bound(each.everything) is not None]
-    readings = await unreads.read({each.user_id for each in everything}) if everything else {}
+    readings = await unreads.read_whole({each.user_id for each in everything}) if everything else {}
     for each in everything:
         bound = _bound(each.everything)
         reached = readings[each.user_id].untouched

@@ -1,13 +1,17 @@
 """Checking unread counts against what is stored, by reading every notification."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Final
 
 from msgspec import Struct
 
 from hub.domain import times
-from hub.services.inbox.unread import InboxStores, Unreads
+from hub.services.inbox.unread import InboxStores, Reading, Unreads
 
-_AT_ONCE = 64
+_AT_ONCE: Final = 64
+_LOOKS: Final = 3
+_CHANGING: Final = 0.2  # seconds within which a change has raised the version
 
 
 class Drift(Struct, frozen=True):
@@ -27,23 +31,33 @@ class Audit(Struct, frozen=True):
 
 
 async def audit(stores: InboxStores) -> Audit:
-    """Compares every user's count with the notifications and announcements themselves, read one by
-    one. Users whose inbox changes meanwhile are looked at again. Raises ``PyMongoError``."""
+    """Compares every user's count, as it is settled and as it is counted anew, with the
+    notifications and announcements themselves, read one by one. Users for whom these differ are
+    looked at again, as their inbox may be changing. Raises ``PyMongoError``."""
     unreads, users, total = Unreads(stores), 0, 0
     drifts: list[Drift] = []
     async for batch in _batches(stores):
         users += len(batch)
-        readings = await unreads.read(batch)
+        readings = await unreads.read_whole(batch)
         for user in batch:
-            counted, stored = readings[user].unread, await _stored(stores, user)
-            if counted.count != stored:
-                again = (await unreads.read([user]))[user].unread
-                if again.version != counted.version:  # it changed meanwhile
-                    counted, stored = again, await _stored(stores, user)
+            stored = await _stored(stores, user)
+            counted = _unlike(readings[user], stored)
+            for _ in range(_LOOKS):
+                if counted == stored:
+                    break
+                await asyncio.sleep(_CHANGING)
+                reading, stored = await unreads.whole(user), await _stored(stores, user)
+                counted = _unlike(reading, stored)
             total += stored
-            if counted.count != stored:
-                drifts.append(Drift(user, counted.count, stored))
+            if counted != stored:
+                drifts.append(Drift(user, counted, stored))
     return Audit(users, total, drifts)
+
+
+def _unlike(reading: Reading, stored: int) -> int:
+    """The count that is not ``stored``, if there is one."""
+    settled = reading.unread.count
+    return settled if settled != stored else reading.counted
 
 
 async def _batches(stores: InboxStores) -> AsyncIterator[list[str]]:

@@ -43,7 +43,7 @@ async def page(
     Of what is stored for the user it reads one range of an index. A cursor names a place, not a
     number of notifications, so what comes meanwhile moves nothing.
     """
-    reading = await unreads.of(user)
+    reading = await unreads.whole(user)
     own = await stores.notifications.page(
         user, filter, type=type, before=before, limit=limit + 1, now=times.now()
     )

@@ -87,7 +87,7 @@ class Marks:
         return [each for each in untouched(member, found.values(), ()) if each.ends_at > now]
 
     async def _all(self, user: str, as_: As, up_to: str | None) -> tuple[int, InboxChanged | None]:
-        reading = await self._unreads.of(user)
+        reading = await self._unreads.whole(user)
         bound = None if up_to is None else await self._place(user, up_to)
         newest = await self._newest(user, "USER")
         announced = await self._newest_announced(user, reading)

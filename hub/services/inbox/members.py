@@ -11,7 +11,7 @@ from hub.domain import channels, codes, times
 from hub.domain.events import Position
 from hub.domain.ids import uuid7
 from hub.domain.inbox import TOPICS_AT_MOST, Member, Preferences
-from hub.domain.publications import InboxChanged
+from hub.domain.publications import InboxChanged, InboxState
 from hub.services.inbox.unread import InboxStores
 from hub.stores.coalescing import CoalescedReads
 from hub.stores.heads import Heads
@@ -66,7 +66,7 @@ class Members:
             return members
         end = await self._end(channels.ALL)
         new = await self._inboxes.enter(unseen, end)
-        begun = {user: replace(members[user], since=end) for user in new}
+        begun = {user: replace(members[user], since=end, stored=True) for user in new}
         others = await self._inboxes.read(set(unseen) - new) if len(new) < len(unseen) else {}
         return {**members, **begun, **others}
 
@@ -74,12 +74,12 @@ class Members:
         head = await self._heads.get(channel)
         return _START if head is None else head.position
 
-    async def _tell(self, user: str, state: str, topic: str | UnsetType = UNSET) -> None:
+    async def _tell(self, user: str, state: InboxState, topic: str | UnsetType = UNSET) -> None:
         """The user's devices learn what is unread now."""
         change = InboxChanged(
             id=UUID(uuid7()),
             user_id=user,
-            state=state,  # type: ignore[arg-type]
+            state=state,
             at=times.now(),
             topic=topic,
         )

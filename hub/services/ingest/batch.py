@@ -54,8 +54,8 @@ class Ingest:
     """Processes batches of one partition's journal.
 
     In normal operation a batch costs a number of MongoDB round trips that does not depend on its
-    size. Three for any: read heads, append events, advance heads. Seven more when it has
-    notifications to users: read members, store items, raise versions, and count (four). With dedupe
+    size. Three for any: read heads, append events, advance heads. Eight more when it has
+    notifications to users: read members, store items, raise versions, and count (five). With dedupe
     keys, one more. Marks: three more, and six when any of them means everything (of which five are
     reads). Announcements: two more. Ends of jobs: one more, and jobs that are started anew another.
     A batch that was read before costs one more, to see what of it is stored.

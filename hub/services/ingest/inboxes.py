@@ -9,9 +9,15 @@ from typing import Final
 from hub.broker.journal import Entry
 from hub.domain import notifications
 from hub.domain.events import Event
+from hub.domain.ids import uuid7
 from hub.domain.inbox import Announcement, Unread
 from hub.domain.notifications import Item
-from hub.domain.publications import AnyPublication, InboxChanged, Notification
+from hub.domain.publications import (
+    AnnouncementsEnded,
+    AnyPublication,
+    InboxChanged,
+    Notification,
+)
 from hub.services.inbox.applying import apply
 from hub.services.inbox.unread import InboxStores, Unreads
 from hub.stores.inboxes import EVERYBODY
@@ -70,6 +76,7 @@ class InboxWriter:
         created = [
             each for each in fresh if _recipient(each.publication) is not None and not is_over(each)
         ]
+        await self._end(fresh)
         if not changes and not created:
             return NO_INBOXES
         muted = await self._muted(created)
@@ -88,6 +95,14 @@ class InboxWriter:
         telling = [each for each in fresh if each in changes or each in kept]
         return Prepared(await self._unread(telling, items), places, frozenset(muted))
 
+    async def _end(self, fresh: Sequence[Accepted]) -> None:
+        """Takes announcements whose end is told now out of everybody's count."""
+        ended = [each for each in fresh if isinstance(each.publication, AnnouncementsEnded)]
+        if ended:
+            await self._stores.announcements.expire(max(each.entry.at for each in ended))
+            causes = [(EVERYBODY, each.id, 1) for each in ended]
+            await self._stores.inboxes.raise_versions(causes)
+
     def _item(self, each: Accepted) -> Item:
         publication = each.publication
         assert isinstance(publication, Notification)  # noqa: S101 - as chosen above
@@ -105,6 +120,8 @@ class InboxWriter:
         ]
         if wrong:
             await self._stores.notifications.retract(wrong)
+            causes = [(user, uuid7(), 1) for user, _ in wrong]
+            await self._stores.inboxes.raise_versions(causes)
 
     async def _muted(self, created: Sequence[Accepted]) -> set[str]:
         """Those that their users do not want: nothing is stored of them."""
@@ -122,13 +139,9 @@ class InboxWriter:
         }
 
     async def _raise_versions(self, items: Mapping[str, Item]) -> None:
-        """By as many as there are events, so that each has a version of its own; by one at least,
-        as an earlier attempt may have stored the items and got no further."""
+        """Also where all items were stored before: an earlier attempt may have got no further."""
         last = {item.recipient: id_ for id_, item in items.items()}
-        count = Counter(item.recipient for item in items.values())
-        await self._stores.inboxes.raise_versions(
-            [(user, cause, count[user]) for user, cause in last.items()]
-        )
+        await self._stores.inboxes.raise_versions([(user, id_, 1) for user, id_ in last.items()])
 
     async def _places(self, items: Mapping[str, Item]) -> dict[str, Item]:
         """The notification that each repeat updated."""
@@ -150,12 +163,15 @@ class InboxWriter:
     async def _unread(
         self, telling: Sequence[Accepted], items: Mapping[str, Item]
     ) -> dict[str, Unread]:
-        """What each event says: what is stored now, less what the later events bring."""
+        """What each event says: what is stored now, less what the later events bring; each at a
+        version of its own."""
         users = {id_: item.recipient for id_, item in items.items()}
         for each in telling:
             if isinstance(each.publication, InboxChanged):
                 users[each.id] = each.publication.user_id
-        readings = await self._unreads.read(set(users.values()))
+        told = Counter(users[each.id] for each in telling)
+        several = {user: count for user, count in told.items() if count > 1}
+        readings = await self._unreads.read(told.keys(), several)
         found: dict[str, Unread] = {}
         later_new: Counter[str] = Counter()
         later: Counter[str] = Counter()
@@ -163,9 +179,8 @@ class InboxWriter:
             user = users[each.id]
             now = readings[user].unread
             found[each.id] = Unread(max(0, now.count - later_new[user]), now.version - later[user])
-            if each.id in items:
-                later[user] += 1
-                later_new[user] += (user, each.id) in self._new
+            later[user] += 1
+            later_new[user] += (user, each.id) in self._new
         return found
 
 

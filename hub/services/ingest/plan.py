@@ -18,6 +18,7 @@ from hub.domain.events import Event
 from hub.domain.inbox import Announcement, Unread
 from hub.domain.publications import (
     Activity,
+    AnnouncementsEnded,
     AnyPublication,
     InboxChanged,
     JobEvent,
@@ -144,6 +145,9 @@ class Planner:
                 self._add_notification(each, publication)
             case InboxChanged() as publication:
                 data = inbox_change(publication, self._inboxes.unread[each.id])
+                self._add(self._event(each, self._head_for(each), notifications.CHANGED, data))
+            case AnnouncementsEnded() as publication:
+                data = {"ids": publication.ids, "state": "EXPIRED"}
                 self._add(self._event(each, self._head_for(each), notifications.CHANGED, data))
             case TopicEvent() as publication:
                 head = self._head_for(each)

@@ -19,8 +19,10 @@ from hub.broker.journal import DeadLetter, Entry, PartitionReader
 from hub.broker.keys import Keys
 from hub.broker.leases import Leases
 from hub.domain import codes
+from hub.services.inbox.expiry import Expiry
 from hub.services.ingest.batch import Contended, Ingest
 from hub.services.ingest.plan import LivesOverlap
+from hub.services.ingest.sweeper import Sweeper
 from hub.services.tracing import Tracer
 
 LEASE: Final = 3.0
@@ -49,6 +51,7 @@ class IngestWorker:
         ingest: Ingest,
         on_ready: Callable[[], None],
         tracer: Tracer | None = None,
+        expiry: Expiry | None = None,
     ) -> None:
         self.id = worker_id
         self._redis = redis
@@ -60,6 +63,7 @@ class IngestWorker:
         self._readers: dict[int, asyncio.Task[None]] = {}
         self._workers = 1
         self._tracer = tracer
+        self._sweeper = None if expiry is None else Sweeper(expiry, self._leases)
         self._told = 0  # of the events stored, how many the cluster knows of
         self._trouble = Trouble(_log, "ingest.held_up", "ingest.goes_on")
 
@@ -69,6 +73,8 @@ class IngestWorker:
             async with asyncio.TaskGroup() as group:
                 if self._tracer is not None:
                     group.create_task(self._tracer.run())
+                if self._sweeper is not None:
+                    group.create_task(self._sweeper.run())
                 await self._keep_leases(group)
         finally:
             await self._leave()

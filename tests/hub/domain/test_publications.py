@@ -290,7 +290,7 @@ def test_every_job_event_type_of_the_contract_has_its_shape() -> None:
         *("SCENARIO_COMPLETED", "FEATURE_COMPLETED", "JOB_STATUS_CHANGED"),
         *("JOB_COMPLETED", "JOB_FAILED", "PROGRESS_UPDATED"),
     }
-    assert set(PUBLICATION_KINDS) == {"JOB", "NOTIFICATION", "ACTIVITY", "EVENT", "INBOX"}
+    assert set(PUBLICATION_KINDS) == {"JOB", "NOTIFICATION", "ACTIVITY", "EVENT", "INBOX", "ENDED"}
 
 
 def test_data_is_parsed_into_the_shape_of_its_type() -> None:

@@ -1,9 +1,14 @@
-"""Whatever happens in whatever order, every list and count on every node is what a model says."""
+"""Whatever happens in whatever order, every list and count on every node is what a model says, and
+so is what each device shows that merely listens.
+
+``HUB_LIVES=100`` tries that many orders, instead of ten.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, ClassVar
@@ -23,12 +28,16 @@ from hypothesis.stateful import (
 from config.settings import Settings
 from hub.domain.inbox import Preferences
 from hub.domain.readstate import As, differs
+from tests.hub.gateways.inboxes import serving
 from tests.hub.services.inbox.world import World
 from tests.support.stores import Opened, opened
 
 USERS = ("ana", "bruno")
 TOPICS = ("news", "team")
 TYPES = ("a.one", "b.two")
+
+DEVICES = 4
+_LIVES = int(os.environ.get("HUB_LIVES", "0"))
 
 users = st.sampled_from(USERS)
 nodes = st.integers(0, 1)
@@ -37,10 +46,11 @@ picks = st.integers(0, 1000)
 
 
 class InboxMachine(RuleBasedStateMachine):
-    """Two users, each on two nodes."""
+    """Two users with several devices, on two nodes."""
 
     loop: ClassVar[asyncio.AbstractEventLoop]
     stores: ClassVar[Opened]
+    urls: ClassVar[list[str]]
     numbers: ClassVar[itertools.count[int]]
     world: World
 
@@ -49,8 +59,33 @@ class InboxMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.world = World(self.stores, f"e{next(self.numbers)}", USERS)
+        self.world = World(self.stores, f"e{next(self.numbers)}", USERS, self.urls)
         self.run(self.world.enter())
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.run(self.world.close())
+
+    @precondition(lambda self: self.world.devices < DEVICES)
+    @rule(user=users, node=nodes)
+    def connect(self, user: str, node: int) -> None:
+        self.run(self.world.connect(user, node))
+
+    @precondition(lambda self: self.world.devices)
+    @rule(pick=picks, node=nodes, rudely=st.booleans())
+    def come_or_go(self, pick: int, node: int, rudely: bool) -> None:
+        views = [view for person in self.world.people.values() for view in person.views]
+        view = views[pick % len(views)]
+        self.run(view.leave(rudely=rudely) if view.connected else view.connect(node))
+
+    @precondition(lambda self: any(self.world.markers()))
+    @rule(pick=picks, first=picks, second=picks, as_=states)
+    def mark_on_a_device(self, pick: int, first: int, second: int, as_: As) -> None:
+        markers = self.world.markers()
+        user, view = markers[pick % len(markers)]
+        everything = list(self.world.people[user].inbox)
+        ids = list(dict.fromkeys(everything[each % len(everything)] for each in (first, second)))
+        self.run(self.world.mark_on(view, user, ids, as_))
 
     @rule(
         to=st.lists(users, min_size=1, max_size=2, unique=True) | st.sampled_from(("all", *TOPICS)),
@@ -92,11 +127,11 @@ class InboxMachine(RuleBasedStateMachine):
             work = [([ids[pick % len(ids)], ids[0]], as_, node) for pick, as_, node in marks]
             self.run(self.world.mark_at_once(user, work))
 
-    @rule(user=users, pick=picks)
-    def expire(self, user: str, pick: int) -> None:
+    @rule(user=users, pick=picks, noticed=st.booleans())
+    def expire(self, user: str, pick: int, noticed: bool) -> None:
         ids = list(self.world.people[user].inbox)
         if ids:
-            self.run(self.world.expire(user, ids[pick % len(ids)]))
+            self.run(self.world.expire(user, ids[pick % len(ids)], noticed=noticed))
 
     @rule(user=users, topic=st.sampled_from(TOPICS), wanted=st.booleans(), node=nodes)
     def subscribe(self, user: str, topic: str, wanted: bool, node: int) -> None:
@@ -104,9 +139,7 @@ class InboxMachine(RuleBasedStateMachine):
         inbox, who = self.world.nodes[node], self.world.who(user)
         if wanted:
             self.run(inbox.subscribe(who, name, who.user_id))
-            if name not in person.topics:
-                person.forget(name)
-            person.topics.add(name)
+            person.join(name, self.run(self.world.end(f"topic:{name}")))
         else:
             self.run(inbox.unsubscribe(who, name, who.user_id))
             person.topics.discard(name)
@@ -131,13 +164,16 @@ class InboxMachine(RuleBasedStateMachine):
             self.run(self.world.check())
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(60 * _LIVES or 240)
 def test_all_nodes_agree_with_a_model(settings: Settings) -> None:
     loop = asyncio.new_event_loop()
     stack = AsyncExitStack()
     InboxMachine.loop = loop
     InboxMachine.numbers = itertools.count(1)
     InboxMachine.stores = loop.run_until_complete(stack.enter_async_context(opened(settings)))
+    InboxMachine.urls = [
+        loop.run_until_complete(stack.enter_async_context(serving(settings))) for _ in range(2)
+    ]
     try:
         run_state_machine_as_test(InboxMachine, settings=EXAMPLES)
     finally:
@@ -146,7 +182,7 @@ def test_all_nodes_agree_with_a_model(settings: Settings) -> None:
 
 
 EXAMPLES = settings(
-    max_examples=12,
+    max_examples=_LIVES or 10,
     stateful_step_count=14,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -57,8 +57,7 @@ async def test_what_has_ended_cannot_be_marked(
     one = samples.notification(1, *([] if announced else ["u1"]))
     await stores.publish([one])
     await stores.drain(stores.ingest())
-    past = {"$set": {"endsAt": times.now() - timedelta(seconds=1)}}
-    await stores.db["announcements" if announced else "notifications"].update_many({}, past)
+    await stores.end("announcements" if announced else "notifications", {})
     for which in ([str(one.id)], "all"):
         marked = await inbox.mark(U1, which, As.READ)
         assert (marked.changed, marked.unread.count) == (0, 0)

@@ -307,7 +307,7 @@ async def test_round_trips_do_not_depend_on_how_many_users_and_marks(
         assert all(isinstance(each, Notification | InboxChanged) for each in batch)
         heads, members, items = ["find"], ["find"], ["update"]
         marks, versions, keyed = ["find", "update", "update"], ["update"], ["find"]
-        counts = ["find", "aggregate", "find"]
+        counts = ["find", "aggregate", "find", "update"]
         assert writes.trips == [
             *heads, *members, *items, *marks, *versions, *keyed, *counts, "insert", "update",
         ]  # fmt: skip
