@@ -98,7 +98,8 @@ class View:
         assert self._line is not None
         found = self.at[channel].offset if channel in self.at else -1
         told = [*self._line.named("event"), *self._line.named("reset")]
-        return max([found, *(each["offset"] for each in told if each["channel"] == channel)])
+        offsets: list[int] = [each["offset"] for each in told if each["channel"] == channel]
+        return max([found, *offsets])
 
     def _take(self, event: dict[str, Any]) -> None:
         channel, data = event["channel"], event["data"]
