@@ -18,6 +18,11 @@ from hub.domain.publications import AnyPublication
 GROUP: Final = "ingest"
 _DEAD_KEPT: Final = 10_000  # per partition; older ones are dropped
 _APPEND_ONCE: Final = Script("append_once")
+_READ: Final = Script("read_journal")
+
+
+class NotHeld(Exception):
+    """Somebody else holds the partition's lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,36 +88,53 @@ class Journal:
 
 class PartitionReader:
     """Reading one partition. There is one consumer name for whoever holds the partition's lease,
-    so what a dead worker had read and not acknowledged is simply read again by the next."""
+    so what a dead worker had read and not acknowledged is simply read again by the next.
 
-    def __init__(self, redis: Redis, keys: Keys, partition: int) -> None:
+    Promises: whoever lost the lease takes nothing, also if that is news to it. ``holder``: who
+    reads; None where there are no leases.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, partition: int, holder: str | None = None) -> None:
         self.partition = partition
         self._redis = redis
         self._journal = keys.journal(partition)
+        self._lease = keys.lease(partition)
+        self._holder = holder or ""
+        self._end = "0"
         self._dead = keys.dead(partition)
 
     async def pending(self, limit: int) -> list[Entry]:
-        """Entries that were read before and never acknowledged, oldest first."""
-        return await self._read("0", limit, None)
+        """Entries that were read before and never acknowledged, oldest first. Raises ``NotHeld``,
+        ``redis.RedisError``."""
+        return await self._read("0", limit)
 
     async def next(self, limit: int, block_ms: int | None) -> list[Entry]:
         """Entries that nobody has read, oldest first; waits up to ``block_ms`` for the first, not
-        at all when it is None."""
-        return await self._read(">", limit, block_ms)
+        at all when it is None. Raises ``NotHeld``, ``redis.RedisError``."""
+        entries = await self._read(">", limit)
+        if entries or block_ms is None or not await self._news(block_ms):
+            return entries
+        return await self._read(">", limit)
 
-    async def _read(self, start: str, limit: int, block_ms: int | None) -> list[Entry]:
+    async def _news(self, block_ms: int) -> bool:
+        """Whether anything new came within that time."""
+        after: dict[Any, Any] = {self._journal: self._end}
+        return bool(await command(self._redis.xread(after, count=1, block=block_ms)))
+
+    async def _read(self, start: str, limit: int) -> list[Entry]:
+        args: list[str | bytes | int] = [self._holder, GROUP, "reader", start, limit]
         try:
-            reply: Any = await command(
-                self._redis.xreadgroup(
-                    GROUP, "reader", {self._journal: start}, count=limit, block=block_ms
-                )
-            )
+            reply: Any = await _READ.run(self._redis, Call([self._journal, self._lease], args))
         except ResponseError as error:
-            if not str(error).startswith("NOGROUP"):
+            if "NOGROUP" not in str(error):
                 raise
             await self._create_group()
             return []
-        return [_entry(id_, fields) for id_, fields in entries_of(reply)]
+        if reply == 0:
+            raise NotHeld
+        found, end = reply
+        self._end = end.decode()
+        return [_entry(id_, _fields(fields)) for id_, fields in found]
 
     async def _create_group(self) -> None:
         try:
@@ -142,6 +164,12 @@ class PartitionReader:
             await pipe.execute()
 
 
+def _fields(flat: Sequence[bytes] | None) -> dict[bytes, bytes]:
+    """The fields of an entry; none of one that was deleted."""
+    pairs = flat or ()
+    return dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
 def entries_of(reply: Any) -> list[Any]:
     """``(id, fields)`` of what streams were read, whatever the shape of the reply."""
     streams = reply.values() if isinstance(reply, dict) else [found for _, found in reply or []]
@@ -155,7 +183,7 @@ def _flat(found: Any) -> list[Any]:
     return entries
 
 
-def _entry(entry_id: bytes, fields: dict[bytes, bytes] | None) -> Entry:
+def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
     text = entry_id.decode()
     at = times.from_ms(int(text.partition("-")[0]))
-    return Entry(text, (fields or {}).get(b"p", b""), at)
+    return Entry(text, fields.get(b"p", b""), at)

@@ -15,7 +15,7 @@ from config.trouble import Trouble
 from hub import metrics
 from hub.broker import keys as key_names
 from hub.broker.connect import command, honour_cancellation
-from hub.broker.journal import DeadLetter, Entry, PartitionReader
+from hub.broker.journal import DeadLetter, Entry, NotHeld, PartitionReader
 from hub.broker.keys import Keys
 from hub.broker.leases import Leases
 from hub.domain import codes
@@ -150,7 +150,7 @@ class IngestWorker:
         self._stop([number for number in self._readers if number not in held])
         for number in held - self._readers.keys():
             metrics.LEASES.add(1, "partition", "taken")
-            reader = PartitionReader(self._reading, self._keys, number)
+            reader = PartitionReader(self._reading, self._keys, number, self.id)
             self._readers[number] = group.create_task(self._read(reader))
 
     def _stop(self, partitions: list[int]) -> None:
@@ -180,6 +180,9 @@ class IngestWorker:
                 redelivered, alone = True, False
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _BACKOFF_LAST)
+            except NotHeld:  # this worker is told in a moment, or holds it again
+                redelivered = True
+                await asyncio.sleep(delay)
             except LivesOverlap as error:
                 _log.info("ingest.one_by_one", partition=reader.partition, channel=str(error))
                 redelivered = alone = True
