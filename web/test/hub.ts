@@ -9,20 +9,58 @@ import { createInterface } from "node:readline";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
-export interface DevHub {
+export interface Facts {
   url: string;
   secret: string;
-  pid: number;
+  /** Where its stores are. */
+  redisUrl: string;
+  mongoUrl: string;
+}
+
+export interface DevHub extends Facts {
   stop(): Promise<void>;
+}
+
+export interface Node {
+  url: string;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
 }
 
 /** `python -m hub dev` on a free port, with its data in a temporary folder. */
 export async function startHub(env: Record<string, string> = {}, demo = false): Promise<DevHub> {
   const data = await mkdtemp(join(tmpdir(), "hub-web-"));
-  const args = ["-m", "hub", "dev", "--port", "0", "--data-dir", data, ...(demo ? [] : ["--no-demo"])];
+  const args = ["dev", "--port", "0", "--data-dir", data, ...(demo ? [] : ["--no-demo"])];
+  const { child, ended, url } = await start(args, env);
+  const { jwtSecret: secret, redisUrl, mongoUrl } = JSON.parse(await readFile(join(data, "dev.json"), "utf8")) as Record<string, string>;
+  return {
+    url, secret: secret!, redisUrl: redisUrl!, mongoUrl: mongoUrl!,
+    async stop() {
+      child.kill("SIGTERM");
+      await ended;
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** One more node of that hub, with the demo page; `port`: where one was before. */
+export async function startNode(hub: Facts, port = "0"): Promise<Node> {
+  const env = { HUB_REDIS_URL: hub.redisUrl, HUB_MONGO_URL: hub.mongoUrl, HUB_JWT_SECRET: hub.secret };
+  const { child, ended, url } = await start(["serve", "--port", port, "--demo-page"], env);
+  return {
+    url,
+    async kill() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+async function start(args: string[], env: Record<string, string>): Promise<{ child: ChildProcess; ended: Promise<unknown>; url: string }> {
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HUB_")));
-  const child: ChildProcess = spawn(join(ROOT, ".venv/bin/python"), args, {
-    cwd: ROOT, env: { ...clean, HUB_LOG_LEVEL: "WARNING", ...env }, stdio: ["ignore", "pipe", "pipe"],
+  const child: ChildProcess = spawn(join(ROOT, ".venv/bin/python"), ["-m", "hub", ...args], {
+    cwd: ROOT, env: { ...clean, HUB_LOG_LEVEL: "WARNING", HUB_RATE_CONNECTS: "6000/minute", ...env }, // all tests connect from one address
+    stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
   child.stderr!.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-20_000)));
@@ -32,15 +70,7 @@ export async function startHub(env: Record<string, string> = {}, demo = false): 
     once(lines, "line").then(([line]) => String(line)),
     ended.then(() => Promise.reject(new Error(`the hub did not start:\n${log}`))),
   ]);
-  const facts = JSON.parse(await readFile(join(data, "dev.json"), "utf8")) as { url: string; jwtSecret: string };
-  return {
-    url: ready.replace("ready ", ""), secret: facts.jwtSecret, pid: child.pid!,
-    async stop() {
-      child.kill("SIGTERM");
-      await ended;
-      await rm(data, { recursive: true, force: true });
-    },
-  };
+  return { child, ended, url: ready.replace("ready ", "") };
 }
 
 const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -51,16 +81,6 @@ export function mint(secret: string, sub: string, claims: Record<string, unknown
   const payload = { sub, iat: now, exp: now + ttl, jti: randomUUID(), roles: ["user"], projects: ["demo"], ...claims };
   const head = `${base64({ alg: "HS256", typ: "JWT" })}.${base64(payload)}`;
   return `${head}.${createHmac("sha256", secret).update(head).digest("base64url")}`;
-}
-
-/** The first answer of a few attempts: every connection kept open to a node that died fails once. */
-async function answered(request: () => Promise<Response>, attempts = 8): Promise<Response> {
-  try {
-    return await request();
-  } catch (error) {
-    if (attempts === 1) throw error;
-    return answered(request, attempts - 1);
-  }
 }
 
 /** Publishes as a worker would. */
@@ -75,15 +95,13 @@ export class Worker {
     this.#token = mint(hub.secret, "worker", { roles: ["service"] });
   }
 
-  /** Publishes; every item gets an id of its own, so that saying it again is harmless: which it is
-   * when the node dies before it answers. */
+  /** Publishes; every item gets an id of its own. */
   async publish(...items: Record<string, unknown>[]): Promise<void> {
-    const request = {
+    const response = await fetch(`${this.#url}/v1/publish`, {
       method: "POST",
       headers: { Authorization: `Bearer ${this.#token}`, "Content-Type": "application/json", "Idempotency-Key": randomUUID() },
       body: JSON.stringify({ items: items.map((item) => ({ id: randomUUID(), ...item })) }),
-    };
-    const response = await answered(() => fetch(`${this.#url}/v1/publish`, request));
+    });
     if (response.status !== 202) throw new Error(await response.text());
   }
 
@@ -137,8 +155,8 @@ export class WorkedJob {
     );
   }
 
-  activity(scenarioTitle: string): Promise<void> {
-    return this.#worker.publish({ kind: "ACTIVITY", jobId: this.id, activity: { featureName: "Gestão de Clientes", scenarioTitle } });
+  activity(scenarioTitle: string, featureName = "Gestão de Clientes"): Promise<void> {
+    return this.#worker.publish({ kind: "ACTIVITY", jobId: this.id, activity: { featureName, scenarioTitle } });
   }
 
   event(type: string, data: Record<string, unknown>): Promise<void> {

@@ -1,7 +1,7 @@
 /** What somebody sees of a job, whatever happens to the page, its network and the hub. */
 import { expect, test } from "vitest";
 import { createHub, until } from "@notification-hub/client";
-import { mint, startHub, Worker } from "../hub";
+import { mint, startNode, Worker } from "../hub";
 import { hub, openBrowser, openDemo, scenarios, shows, somebody } from "./pages";
 
 const worker = new Worker(hub);
@@ -35,16 +35,18 @@ test("a reload in the middle shows all of it, and goes on", async () => {
   expect(await left.listed()).toEqual(scenarios(6));
 });
 
-test("the page misses nothing of a job during which its node is killed", async () => {
-  const own = await startHub(); // nobody else's node
+test("the page misses nothing of a job during which its node is killed and started again", async () => {
+  const job = await worker.job().start(30); // on a node that lives
+  let node = await startNode(hub);
   try {
-    const job = await new Worker(own).job().start(30);
-    const demo = await openDemo(await openBrowser(), { job: job.id, url: own.url });
+    const demo = await openDemo(await openBrowser(), { job: job.id, url: node.url });
     await job.scenarios(10);
     for (const person of [demo.left, demo.right]) await person.sees(10, 30);
     await demo.page.getByRole("button", { name: "Kill the node" }).click();
     await shows(demo.page.locator("#story"), "The node is dead");
-    await job.scenarios(10); // waits for the next node in the socket's backlog
+    for (const person of [demo.left, demo.right]) await person.says("Reconnecting");
+    await job.scenarios(10); // while the page is alone
+    node = await startNode(hub, new URL(node.url).port);
     await shows(demo.page.locator("#story"), "Everybody is back");
     await job.scenarios(10);
     for (const person of [demo.left, demo.right]) {
@@ -53,7 +55,7 @@ test("the page misses nothing of a job during which its node is killed", async (
     }
     expect(await demo.proof()).toMatchObject({ gaps: 0, repeats: 0 });
   } finally {
-    await own.stop();
+    await node.kill();
   }
 });
 
