@@ -10,8 +10,11 @@ export const alias = {
   "@notification-hub/react": at("react/src/index.ts"),
 };
 
-const project = (name: string, test: object): object => ({
-  root: at("."), resolve: { alias }, test: { name, testTimeout: 30_000, hookTimeout: 60_000, ...test },
+/** Tests of one kind; kinds run one after another in this `order`: what one announces to all users is
+ * not for those of another. */
+const project = (name: string, order: number, test: object): object => ({
+  root: at("."), resolve: { alias },
+  test: { name, sequence: { groupOrder: order }, testTimeout: 60_000, hookTimeout: 60_000, ...test },
 });
 
 export default defineConfig({
@@ -29,8 +32,8 @@ export default defineConfig({
     maxWorkers: 2, minWorkers: 1,
     reporters: ["default"],
     projects: [
-      project("node", { include: ["client/test/**/*.test.ts", "test/*.test.ts"] }),
-      project("browser", { include: ["test/browser/*.test.ts"], globalSetup: ["test/browser/chromium.setup.ts"] }),
+      project("node", 1, { include: ["client/test/**/*.test.ts", "test/*.test.ts"] }),
+      project("browser", 2, { include: ["test/browser/*.test.ts"], globalSetup: ["test/browser/chromium.setup.ts"] }),
     ],
   },
 });

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, inject } from "vitest";
 
-const LIMIT = 15_000;
+const LIMIT = 20_000;
 
 export const hub = inject("hub");
 /** A user whom no other story knows. */
