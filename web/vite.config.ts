@@ -32,7 +32,7 @@ export default defineConfig({
     maxWorkers: 2, minWorkers: 1,
     reporters: ["default"],
     projects: [
-      project("node", 1, { include: ["client/test/**/*.test.ts", "test/*.test.ts"] }),
+      project("node", 1, { include: ["{client,components}/test/*.test.ts", "test/*.test.ts"] }),
       project("browser", 2, { include: ["test/browser/*.test.ts"], globalSetup: ["test/browser/chromium.setup.ts"] }),
     ],
   },

@@ -44,10 +44,10 @@ describe.each(["light", "dark"])("%s", (theme) => {
   });
 });
 
-describe.each(["en", "pt-BR"])("360 pixels, in %s", (lang) => {
+describe("360 pixels", () => {
   const narrow = { viewport: { width: 360, height: 740 } };
 
-  test("are enough for the demo page", async () => {
+  test.each(["en", "pt-BR"])("are enough for the demo page, in %s", async (lang) => {
     const job = await worker.job().start(3);
     await job.scenarios(2);
     const { page, left } = await openDemo(await openBrowser(narrow), { job: job.id, lang });
@@ -65,7 +65,7 @@ describe.each(["en", "pt-BR"])("360 pixels, in %s", (lang) => {
     expect(await tooWide(page)).toBe(0);
   });
 
-  test("are enough for every component", async () => {
+  test.each(["en", "pt-BR", "es"])("are enough for every component, in %s", async (lang) => {
     const page = await openGallery(await openBrowser(narrow), hub.url, worker, somebody("ana"), { lang });
     expect(await tooWide(page)).toBe(0);
   });
