@@ -35,17 +35,25 @@ test("a reload in the middle shows all of it, and goes on", async () => {
   expect(await left.listed()).toEqual(scenarios(6));
 });
 
-test("the page misses nothing of a job during which its node is killed and started again", async () => {
+test("the page misses nothing while its node is dead, and sends what was read meanwhile", async () => {
   const job = await worker.job().start(30); // on a node that lives
+  const titles = ["Note 1", "Note 2"];
   let node = await startNode(hub);
   try {
     const demo = await openDemo(await openBrowser(), { job: job.id, url: node.url });
     await job.scenarios(10);
     for (const person of [demo.left, demo.right]) await person.sees(10, 30);
+    for (const title of titles) await worker.notify([demo.left.user], title);
+    await demo.left.counts(2);
     await demo.page.getByRole("button", { name: "Kill the node" }).click();
+    await demo.left.bell.click();
+    await shows(demo.left.panel, titles[1]);
     await shows(demo.page.locator("#story"), "The node is dead");
     for (const person of [demo.left, demo.right]) await person.says("Reconnecting");
     await job.scenarios(10); // while the page is alone
+    for (const title of titles) await demo.left.panel.getByRole("button", { name: `Mark as read: ${title}` }).click();
+    await demo.left.says("2 changes wait");
+    await demo.left.says(/again in [345] s/); // the first attempts have failed
     node = await startNode(hub, new URL(node.url).port);
     await shows(demo.page.locator("#story"), "Everybody is back");
     await job.scenarios(10);
@@ -53,6 +61,8 @@ test("the page misses nothing of a job during which its node is killed and start
       await person.sees(30, 30);
       expect(await person.listed()).toEqual(scenarios(30));
     }
+    await demo.left.counts(0);
+    await demo.left.connection.filter({ hasNotText: "wait" }).waitFor();
     expect(await demo.proof()).toMatchObject({ gaps: 0, repeats: 0 });
   } finally {
     await node.kill();
