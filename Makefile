@@ -1,5 +1,5 @@
 # Needs Python >= 3.11 and Node >= 20. Everything else is installed below .venv and web/node_modules,
-# but for the proxies that `make test` needs.
+# but for the proxies and the browser that `make test` needs.
 # PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev`, to pytest or to the
 # chaos run; JOBS=... says how many tests run side by side, LIVES=... how many random lives
 # `make fuzz` tries.
@@ -13,16 +13,16 @@ STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos fuzz lint format proxies check-tools clean
+.PHONY: help run test chaos fuzz lint format proxies browser screenshots check-tools clean
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(STAMPS)/run web/node_modules/.stamp ## Start the whole system on http://127.0.0.1:8800 (Ctrl-C ends it)
 	@cd web && npm run --silent --if-present build
 	@exec $(BIN)/python -m hub dev $(ARGS)
 
-test: lint proxies ## Check and test everything
+test: lint proxies browser ## Check and test everything
 	@cd web && npm run --silent --if-present test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not alone" $(ARGS)
 	@$(BIN)/python -m pytest -m alone $(ARGS) || [ $$? = 5 ] # 5: ARGS name none of these
@@ -46,6 +46,12 @@ format: $(STAMPS)/dev ## Format the Python sources
 
 proxies: ## Install HAProxy and nginx for the tests (Debian packages, as root)
 	@.ci/install-proxies
+
+browser: ## Install Chromium for the tests (Debian package, as root)
+	@.ci/install-browser
+
+screenshots: $(STAMPS)/dev web/node_modules/.stamp browser ## Take the pictures in docs/img anew
+	@cd web && npm run --silent screenshots
 
 clean: ## Remove what was installed and built (not the data of `make run`, which is in .hub)
 	@rm -rf .venv web/node_modules web/dist

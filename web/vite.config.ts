@@ -10,6 +10,13 @@ export const alias = {
   "@notification-hub/react": at("react/src/index.ts"),
 };
 
+/** Tests of one kind; kinds run one after another in this `order`: what one announces to all users is
+ * not for those of another. */
+const project = (name: string, order: number, test: object): object => ({
+  root: at("."), resolve: { alias },
+  test: { name, sequence: { groupOrder: order }, testTimeout: 60_000, hookTimeout: 60_000, ...test },
+});
+
 export default defineConfig({
   root: at("demo"),
   base: "/",
@@ -21,10 +28,12 @@ export default defineConfig({
   server: { proxy: { "/v1": "http://127.0.0.1:8800", "/dev": "http://127.0.0.1:8800", "/socket.io": { target: "ws://127.0.0.1:8800", ws: true } } },
   test: {
     root: at("."),
-    include: ["client/test/**/*.test.ts", "components/test/**/*.test.ts", "test/**/*.test.ts"],
     globalSetup: ["test/hub.setup.ts"],
     maxWorkers: 2, minWorkers: 1,
-    testTimeout: 30_000, hookTimeout: 60_000,
     reporters: ["default"],
+    projects: [
+      project("node", 1, { include: ["{client,components}/test/*.test.ts", "test/*.test.ts"] }),
+      project("browser", 2, { include: ["test/browser/*.test.ts"], globalSetup: ["test/browser/chromium.setup.ts"] }),
+    ],
   },
 });

@@ -22,7 +22,7 @@ const en = {
   killed: "The node is dead. Another one takes over…",
   back: "Everybody is back, nothing is missing.",
   flooding: (got: number, all: number) => `${got} of ${all} arrived in order`,
-  footer: "Only `python -m hub dev` serves this page. Jobs and notices come from the demo generator.",
+  footer: "Only “python -m hub dev” serves this page. Jobs and notices come from the demo generator.",
   light: "Light",
   dark: "Dark",
 };
@@ -50,7 +50,7 @@ const pt: Words = {
   killed: "O nó morreu. Outro assume…",
   back: "Todos voltaram, nada falta.",
   flooding: (got, all) => `${got} de ${all} chegaram em ordem`,
-  footer: "Só `python -m hub dev` serve esta página. Trabalhos e avisos vêm do gerador da demo.",
+  footer: "Só “python -m hub dev” serve esta página. Trabalhos e avisos vêm do gerador da demo.",
   light: "Claro",
   dark: "Escuro",
 };

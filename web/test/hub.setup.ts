@@ -1,15 +1,16 @@
 /** Starts one whole system for all tests, as `make run` does, and stops it by its own handle. */
 import type { TestProject } from "vitest/node";
-import { type DevHub, startHub } from "./hub";
+import { type DevHub, type Facts, startHub } from "./hub";
 
 declare module "vitest" {
   interface ProvidedContext {
-    hub: { url: string; secret: string; pid: number };
+    hub: Facts;
   }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const hub: DevHub = await startHub();
-  project.provide("hub", { url: hub.url, secret: hub.secret, pid: hub.pid });
-  return () => hub.stop();
+  const { stop, ...facts } = hub;
+  project.provide("hub", facts);
+  return stop;
 }

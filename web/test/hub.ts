@@ -9,20 +9,58 @@ import { createInterface } from "node:readline";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
-export interface DevHub {
+export interface Facts {
   url: string;
   secret: string;
-  pid: number;
+  /** Where its stores are. */
+  redisUrl: string;
+  mongoUrl: string;
+}
+
+export interface DevHub extends Facts {
   stop(): Promise<void>;
+}
+
+export interface Node {
+  url: string;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
 }
 
 /** `python -m hub dev` on a free port, with its data in a temporary folder. */
 export async function startHub(env: Record<string, string> = {}, demo = false): Promise<DevHub> {
   const data = await mkdtemp(join(tmpdir(), "hub-web-"));
-  const args = ["-m", "hub", "dev", "--port", "0", "--data-dir", data, ...(demo ? [] : ["--no-demo"])];
+  const args = ["dev", "--port", "0", "--data-dir", data, ...(demo ? [] : ["--no-demo"])];
+  const { child, ended, url } = await start(args, env);
+  const { jwtSecret: secret, redisUrl, mongoUrl } = JSON.parse(await readFile(join(data, "dev.json"), "utf8")) as Record<string, string>;
+  return {
+    url, secret: secret!, redisUrl: redisUrl!, mongoUrl: mongoUrl!,
+    async stop() {
+      child.kill("SIGTERM");
+      await ended;
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** One more node of that hub, with the demo page; `port`: where one was before. */
+export async function startNode(hub: Facts, port = "0"): Promise<Node> {
+  const env = { HUB_REDIS_URL: hub.redisUrl, HUB_MONGO_URL: hub.mongoUrl, HUB_JWT_SECRET: hub.secret };
+  const { child, ended, url } = await start(["serve", "--port", port, "--demo-page"], env);
+  return {
+    url,
+    async kill() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+async function start(args: string[], env: Record<string, string>): Promise<{ child: ChildProcess; ended: Promise<unknown>; url: string }> {
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HUB_")));
-  const child: ChildProcess = spawn(join(ROOT, ".venv/bin/python"), args, {
-    cwd: ROOT, env: { ...clean, HUB_LOG_LEVEL: "WARNING", ...env }, stdio: ["ignore", "pipe", "pipe"],
+  const child: ChildProcess = spawn(join(ROOT, ".venv/bin/python"), ["-m", "hub", ...args], {
+    cwd: ROOT, env: { ...clean, HUB_LOG_LEVEL: "WARNING", HUB_RATE_CONNECTS: "6000/minute", ...env }, // all tests connect from one address
+    stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
   child.stderr!.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-20_000)));
@@ -32,15 +70,7 @@ export async function startHub(env: Record<string, string> = {}, demo = false): 
     once(lines, "line").then(([line]) => String(line)),
     ended.then(() => Promise.reject(new Error(`the hub did not start:\n${log}`))),
   ]);
-  const facts = JSON.parse(await readFile(join(data, "dev.json"), "utf8")) as { url: string; jwtSecret: string };
-  return {
-    url: ready.replace("ready ", ""), secret: facts.jwtSecret, pid: child.pid!,
-    async stop() {
-      child.kill("SIGTERM");
-      await ended;
-      await rm(data, { recursive: true, force: true });
-    },
-  };
+  return { child, ended, url: ready.replace("ready ", "") };
 }
 
 const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -48,7 +78,7 @@ const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
 /** A token as `python -m hub token` makes it. `ttl`: seconds. */
 export function mint(secret: string, sub: string, claims: Record<string, unknown> = {}, ttl = 3600): string {
   const now = Math.floor(Date.now() / 1000);
-  const payload = { sub, iat: now, exp: now + ttl, jti: randomUUID(), roles: ["user"], projects: ["web"], ...claims };
+  const payload = { sub, iat: now, exp: now + ttl, jti: randomUUID(), roles: ["user"], projects: ["demo"], ...claims };
   const head = `${base64({ alg: "HS256", typ: "JWT" })}.${base64(payload)}`;
   return `${head}.${createHmac("sha256", secret).update(head).digest("base64url")}`;
 }
@@ -65,7 +95,7 @@ export class Worker {
     this.#token = mint(hub.secret, "worker", { roles: ["service"] });
   }
 
-  /** Publishes; every kind gets an id of its own. */
+  /** Publishes; every item gets an id of its own. */
   async publish(...items: Record<string, unknown>[]): Promise<void> {
     const response = await fetch(`${this.#url}/v1/publish`, {
       method: "POST",
@@ -102,7 +132,7 @@ export class WorkedJob {
   constructor(worker: Worker, id: string, ownerId: string, more: Record<string, unknown>) {
     this.#worker = worker;
     this.id = id;
-    this.#start = { projectId: "web", ownerId, ...more };
+    this.#start = { projectId: "demo", ownerId, ...more };
   }
 
   async start(scenarios = 4, features = 1): Promise<this> {
@@ -125,8 +155,8 @@ export class WorkedJob {
     );
   }
 
-  activity(scenarioTitle: string): Promise<void> {
-    return this.#worker.publish({ kind: "ACTIVITY", jobId: this.id, activity: { featureName: "Gestão de Clientes", scenarioTitle } });
+  activity(scenarioTitle: string, featureName = "Gestão de Clientes"): Promise<void> {
+    return this.#worker.publish({ kind: "ACTIVITY", jobId: this.id, activity: { featureName, scenarioTitle } });
   }
 
   event(type: string, data: Record<string, unknown>): Promise<void> {

@@ -232,7 +232,9 @@ export class Line {
     if (!closing && reason === "io server disconnect") {
       return this.#refused({ code: "KICKED", message: reason, retry: false });
     }
-    if (!closing && this.#state.status === "connecting") return this.#failed(unreachable(reason).toJSON());
+    if (this.#state.status === "connecting") { // before hello: an attempt that failed, whoever ended it
+      return this.#failed(closing ? { ...closing, retry: closing.reconnect } : unreachable(reason).toJSON());
+    }
     if (!closing) return this.#later(unreachable(reason).toJSON());
     if (closing.code === "IDLE_TIMEOUT") {
       this.#leave();

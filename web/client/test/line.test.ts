@@ -135,3 +135,24 @@ test("after five attempts it gives up, and tries again when the user does someth
   down.wake("user");
   await reach(({ status }) => status === "open");
 });
+
+test("a line that is cut after it was accepted, but before hello, is an attempt that failed", async () => {
+  const cut: Serve = (socket) => {
+    socket.send('40{"sid":"s","pid":"p"}');
+    socket.terminate();
+  };
+  const { reach, connects } = await line(cut);
+  const { attempt } = await reach(({ status }) => status === "down");
+  expect([attempt, connects()]).toEqual([5, 5]);
+});
+
+test("so is one that the hub ends before hello without saying when to come back", async () => {
+  const end: Serve = (socket) => {
+    socket.send('40{"sid":"s","pid":"p"}');
+    say(socket, "closing", { code: "SLOW_CONSUMER", message: "", reconnect: true });
+    socket.close();
+  };
+  const { reach, connects } = await line(end);
+  const { attempt } = await reach(({ status }) => status === "down");
+  expect([attempt, connects()]).toEqual([5, 5]);
+});

@@ -13,7 +13,7 @@ export class HubBell extends HubElement {
     .bell:hover, :host([open]) .bell { background: var(--_raised); }
     .bell > .icon { width: 21px; height: 21px; }
     .count {
-      position: absolute; top: 1px; left: 22px; min-width: 19px; height: 19px; padding: 0 5px; border-radius: 99px;
+      position: absolute; top: -1px; left: 25px; min-width: 19px; height: 19px; padding: 0 5px; border-radius: 99px;
       font: 650 11px/19px var(--hub-font, Inter, system-ui, sans-serif); text-align: center;
       background: light-dark(#d2202f, #ff8f8f); color: light-dark(#fff, #2a0508); box-shadow: 0 0 0 2px var(--_surface);
     }

@@ -44,7 +44,9 @@ export const jobStyles = css`
   dl div { display: flex; flex-wrap: wrap; gap: 0 8px; }
   dt { color: var(--_muted); }
   code { font: 600 12px/1.6 ui-monospace, "SF Mono", Menlo, monospace; color: var(--_red); }
-  ol { list-style: none; max-height: 244px; overflow: auto; scrollbar-width: thin; border-top: 1px solid var(--_line); padding-top: 10px; }
+  ol { list-style: none; max-height: 244px; overflow: auto; scrollbar-width: thin; border-top: 1px solid var(--_line); padding-top: 10px;
+    mask: linear-gradient(#000 0 0) top / 100% 1px no-repeat, linear-gradient(#0000, #000 12px) 0 1px; /* what is scrolled away fades */
+  }
   li { display: flex; align-items: baseline; gap: 10px; padding: 4px 0; }
   li .icon { align-self: center; width: 1.05em; height: 1.05em; }
   li span { flex: 1; min-width: 0; overflow-wrap: anywhere; }

@@ -6,7 +6,6 @@ import { css } from "lit";
 export const look = css`
   :host {
     --_accent: var(--hub-accent, light-dark(#4f46e5, #a5a8ff));
-    --_on-accent: var(--hub-on-accent, light-dark(#ffffff, #14142b));
     --_surface: var(--hub-surface, light-dark(#ffffff, #16181d));
     --_raised: var(--hub-raised, light-dark(#f6f7f9, #1f2229));
     --_line: var(--hub-line, light-dark(#e3e6ec, #2e323c));

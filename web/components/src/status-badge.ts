@@ -7,6 +7,7 @@ const LOOKS: Record<string, [IconName, string]> = {
   PLANNING: ["brain", "blue"],
   WAITING_APPROVAL: ["hourglass", "yellow"],
   GENERATING: ["gear", "blue"],
+  RUNNING: ["gear", "blue"],
   VALIDATING: ["flask", "purple"],
   COMPLETED: ["done", "green"],
   FAILED: ["failed", "red"],

@@ -1,4 +1,6 @@
-/** What the components say, in Portuguese and English. */
+/** What the components say, in Portuguese, English and (`words.es.ts`) Spanish. */
+import { es } from "./words.es";
+
 const en = {
   status: {
     CREATED: "Created", PLANNING: "Planning", PLANNED: "Planned", WAITING_APPROVAL: "Waiting for approval",
@@ -129,9 +131,11 @@ const pt: Words = {
   reconnect: "Reconectar",
 };
 
+const LANGUAGES: Record<string, Words> = { pt, es, en };
+
 /** The words of a language tag; English where there are none of it. */
 export function wordsOf(lang: string): Words {
-  return lang.toLowerCase().startsWith("pt") ? pt : en;
+  return LANGUAGES[lang.toLowerCase().split("-")[0]!] ?? en;
 }
 
 /** `CODE_REVIEW` as `Code review`. */
