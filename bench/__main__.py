@@ -22,6 +22,7 @@ from bench.report import View, medians, show
 from bench.runs import Measure, append_lines, interleaved
 from bench.scenarios import admin as admin_
 from bench.scenarios import connect as connect_
+from bench.scenarios import convergence as convergence_
 from bench.scenarios import doors as doors_
 from bench.scenarios import fanout as fanout_
 from bench.scenarios import latency as latency_
@@ -66,8 +67,15 @@ class Job:
     rounds: int
 
 
-def _run(jobs: Sequence[Job], json_file: Path | None, profile: Path | None = None) -> list[Row]:
-    """Run jobs one after the other; a failure is one message and exit status 1."""
+def _run(
+    jobs: Sequence[Job],
+    json_file: Path | None,
+    profile: Path | None = None,
+    *,
+    crowded: bool = True,
+) -> list[Row]:
+    """Run jobs one after the other; a failure is one message and exit status 1. ``crowded``: they
+    need the load client."""
     progress = Console(stderr=True)
     profiler = None if profile is None else Profiler(profile)
 
@@ -85,11 +93,17 @@ def _run(jobs: Sequence[Job], json_file: Path | None, profile: Path | None = Non
         return rows
 
     try:
-        load_client()
+        if crowded:
+            load_client()
         return asyncio.run(run_all())
     except (BuildError, StartError, LoadError, EmbeddedError, ProfileError) as error:
         progress.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
+
+
+def _tell(what: str) -> None:
+    """How far a long command is."""
+    Console(stderr=True).print(f"  {what}", highlight=False)
 
 
 def _contenders(only: Sequence[str] | None, *, through_redis: bool = False) -> list[type[Server]]:
@@ -254,6 +268,23 @@ def admin(
     """What an administrator who looks costs a node: CPU per delivery with and without one."""
     measure = partial(admin_.measure, load=admin_.Load(clients, rate, seconds, times))
     _show(_run([Job("admin", measure, [Hub], rounds)], json_file, profile), admin_.VIEW, None)
+
+
+@app.command()
+def convergence(
+    changes: Annotated[int, typer.Option(min=2, help="Changes that are measured.")] = 400,
+    rate: Annotated[float, typer.Option(min=0.1, help="How many a second, at most.")] = 20,
+    rounds: Rounds = 3,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """Milliseconds until two stock clients of a user, on two nodes, know the same unread count."""
+    load = convergence_.Load(changes, rate)
+    measure = partial(convergence_.measure, load=load, tell=_tell)
+    rows = _run([Job("convergence", measure, [Hub], rounds)], json_file, crowded=False)
+    _show(rows, convergence_.VIEW, plot)
+    if any(row.get("p99_ms", 0) > convergence_.TARGET for row in medians(rows)):
+        _tell(f"p99 is above {convergence_.TARGET:.0f} ms")
 
 
 if __name__ == "__main__":
