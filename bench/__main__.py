@@ -25,6 +25,7 @@ from bench.scenarios import connect as connect_
 from bench.scenarios import convergence as convergence_
 from bench.scenarios import doors as doors_
 from bench.scenarios import fanout as fanout_
+from bench.scenarios import inbox as inbox_
 from bench.scenarios import latency as latency_
 from bench.scenarios import publish as publish_
 from bench.scenarios import scale as scale_
@@ -285,6 +286,24 @@ def convergence(
     _show(rows, convergence_.VIEW, plot)
     if any(row.get("p99_ms", 0) > convergence_.TARGET for row in medians(rows)):
         _tell(f"p99 is above {convergence_.TARGET:.0f} ms")
+
+
+@app.command()
+def inbox(
+    notifications: Annotated[int, typer.Option(min=20, help="Notifications of the user.")] = (
+        100_000
+    ),
+    announcements: Annotated[int, typer.Option(min=10, help="Announcements to all.")] = 1000,
+    times: Annotated[int, typer.Option(min=1, help="How often each call is timed.")] = 5,
+    rounds: Rounds = 1,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """Commands, documents and bytes that each call of a large inbox costs the database."""
+    load = inbox_.Load(notifications, announcements, times)
+    measure = partial(inbox_.measure, load=load, tell=_tell)
+    rows = _run([Job("inbox", measure, [inbox_.HubStores], rounds)], json_file, crowded=False)
+    _show(rows, inbox_.VIEW, plot)
 
 
 if __name__ == "__main__":
