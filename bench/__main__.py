@@ -295,12 +295,13 @@ def inbox(
     ),
     announcements: Annotated[int, typer.Option(min=10, help="Announcements to all.")] = 1000,
     times: Annotated[int, typer.Option(min=1, help="How often each call is timed.")] = 5,
+    patience: Annotated[float, typer.Option(min=1, help="Seconds for marking all, or none.")] = 60,
     rounds: Rounds = 1,
     json_file: JsonFile = None,
     plot: Plot = None,
 ) -> None:
     """Commands, documents and bytes that each call of a large inbox costs the database."""
-    load = inbox_.Load(notifications, announcements, times)
+    load = inbox_.Load(notifications, announcements, times, patience)
     measure = partial(inbox_.measure, load=load, tell=_tell)
     rows = _run([Job("inbox", measure, [inbox_.HubStores], rounds)], json_file, crowded=False)
     _show(rows, inbox_.VIEW, plot)
