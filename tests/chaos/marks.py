@@ -26,7 +26,8 @@ _ANSWERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A mark that a device asked for. ``ids``: for ``everything`` those that it had been given.
+    """A mark that a device asked for. ``ids``: for ``everything`` those that it had been given,
+    which are owed; it may have reached others as well, of which another device knows.
     ``asked``, ``answered``: on one clock; ``answered`` is None where the outcome is not known.
     ``changed``: how many it changed, by the answer."""
 
@@ -85,16 +86,19 @@ def judge_marks(
     each user's channel tells of."""
     found = Marks()
     on: dict[tuple[str, str], list[Mark]] = {}
+    wide: dict[str, list[Mark]] = {}
     for mark in marks:
         found.acknowledged += mark.answered is not None
         found.unacknowledged += mark.answered is None
+        if mark.everything:
+            wide.setdefault(mark.user, []).append(mark)
         for id_ in mark.ids:
             on.setdefault((mark.user, id_), []).append(mark)
     for (user, id_), several in on.items():
         state = states.get((user, id_), Kept())
         for mark in several:
             if mark.answered is not None:
-                _judge(found, mark, id_, state, several)
+                _judge(found, mark, id_, state, [*several, *wide.get(user, ())])
     _judge_told(found, marks, told)
     return found
 

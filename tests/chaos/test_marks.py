@@ -109,6 +109,20 @@ def test_everything_leaves_out_what_was_dismissed() -> None:
     assert counts(judged(mark("DISMISSED", 5.5, 7), everything, kept=dismissed)) == (1, 1, 0, 0)
 
 
+def test_everything_may_reach_what_its_device_was_not_given() -> None:
+    dismissed = mark("DISMISSED", 1, 2, ids=[], everything=True)
+    everything = mark("READ", 3, 4, everything=True)
+    assert counts(judged(dismissed, everything, kept=Kept(dismissed=True))) == (0, 1, 0, 0)
+    restored = mark("RESTORED", 1, 2)
+    dismissed = mark("DISMISSED", 3, 4, ids=[], everything=True)
+    assert counts(judged(restored, dismissed, kept=Kept(dismissed=True))) == (0, 1, 0, 0)
+    later = mark("RESTORED", 5, 6)
+    assert counts(judged(later, dismissed, kept=Kept(dismissed=True))) == (0, 0, 1, 0)
+    other = mark("DISMISSED", 3, 4, ids=[], everything=True, user="u2")
+    found = judge_marks([restored, other], {("u1", "a"): Kept(dismissed=True)}, {"u1": 1, "u2": 1})
+    assert counts(found) == (0, 0, 1, 0)
+
+
 def test_everything_was_there_before_it_was_dismissed() -> None:
     found = judged(
         mark("READ", 1, 2, everything=True), mark("DISMISSED", 3, 4), kept=Kept(dismissed=True)
