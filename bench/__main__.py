@@ -22,8 +22,10 @@ from bench.report import View, medians, show
 from bench.runs import Measure, append_lines, interleaved
 from bench.scenarios import admin as admin_
 from bench.scenarios import connect as connect_
+from bench.scenarios import convergence as convergence_
 from bench.scenarios import doors as doors_
 from bench.scenarios import fanout as fanout_
+from bench.scenarios import inbox as inbox_
 from bench.scenarios import latency as latency_
 from bench.scenarios import publish as publish_
 from bench.scenarios import scale as scale_
@@ -66,8 +68,15 @@ class Job:
     rounds: int
 
 
-def _run(jobs: Sequence[Job], json_file: Path | None, profile: Path | None = None) -> list[Row]:
-    """Run jobs one after the other; a failure is one message and exit status 1."""
+def _run(
+    jobs: Sequence[Job],
+    json_file: Path | None,
+    profile: Path | None = None,
+    *,
+    crowded: bool = True,
+) -> list[Row]:
+    """Run jobs one after the other; a failure is one message and exit status 1. ``crowded``: they
+    need the load client."""
     progress = Console(stderr=True)
     profiler = None if profile is None else Profiler(profile)
 
@@ -85,11 +94,17 @@ def _run(jobs: Sequence[Job], json_file: Path | None, profile: Path | None = Non
         return rows
 
     try:
-        load_client()
+        if crowded:
+            load_client()
         return asyncio.run(run_all())
     except (BuildError, StartError, LoadError, EmbeddedError, ProfileError) as error:
         progress.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
+
+
+def _tell(what: str) -> None:
+    """How far a long command is."""
+    Console(stderr=True).print(f"  {what}", highlight=False)
 
 
 def _contenders(only: Sequence[str] | None, *, through_redis: bool = False) -> list[type[Server]]:
@@ -254,6 +269,42 @@ def admin(
     """What an administrator who looks costs a node: CPU per delivery with and without one."""
     measure = partial(admin_.measure, load=admin_.Load(clients, rate, seconds, times))
     _show(_run([Job("admin", measure, [Hub], rounds)], json_file, profile), admin_.VIEW, None)
+
+
+@app.command()
+def convergence(
+    changes: Annotated[int, typer.Option(min=2, help="Changes that are measured.")] = 400,
+    rate: Annotated[float, typer.Option(min=0.1, help="How many a second, at most.")] = 20,
+    rounds: Rounds = 3,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """Milliseconds until two stock clients of a user, on two nodes, know the same unread count."""
+    load = convergence_.Load(changes, rate)
+    measure = partial(convergence_.measure, load=load, tell=_tell)
+    rows = _run([Job("convergence", measure, [Hub], rounds)], json_file, crowded=False)
+    _show(rows, convergence_.VIEW, plot)
+    if any(row.get("p99_ms", 0) > convergence_.TARGET for row in medians(rows)):
+        _tell(f"p99 is above {convergence_.TARGET:.0f} ms")
+
+
+@app.command()
+def inbox(
+    notifications: Annotated[int, typer.Option(min=20, help="Notifications of the user.")] = (
+        100_000
+    ),
+    announcements: Annotated[int, typer.Option(min=10, help="Announcements to all.")] = 1000,
+    times: Annotated[int, typer.Option(min=1, help="How often each call is timed.")] = 5,
+    patience: Annotated[float, typer.Option(min=1, help="Seconds for marking all, or none.")] = 60,
+    rounds: Rounds = 1,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """Commands, documents and bytes that each call of a large inbox costs the database."""
+    load = inbox_.Load(notifications, announcements, times, patience)
+    measure = partial(inbox_.measure, load=load, tell=_tell)
+    rows = _run([Job("inbox", measure, [inbox_.HubStores], rounds)], json_file, crowded=False)
+    _show(rows, inbox_.VIEW, plot)
 
 
 if __name__ == "__main__":

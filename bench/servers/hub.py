@@ -25,7 +25,7 @@ from bench.payload import envelope
 from bench.servers.base import Feed, FeedShape, Follower, Peer, Program, Server
 from hub.broker.keys import Keys
 from hub.domain.events import Position
-from hub.embedded import MongoServer, RedisServer
+from hub.embedded import MongoServer, RedisServer, free_port
 from hub.stores.heads import Head, Heads
 from hub.stores.mongo import open_mongo
 from workers import Publisher
@@ -78,6 +78,7 @@ class Hub(Server):
         self._secret = secrets.token_urlsafe(48)
         self._ends: dict[str, Position] = {}  # of the channels that were fed
         self.mongo_url = ""
+        self.metrics_port = 0  # of the ingest worker
 
     async def _start(self, stack: AsyncExitStack) -> None:
         redis = RedisServer(self.directory / "redis")
@@ -86,7 +87,10 @@ class Hub(Server):
             stack.push_async_callback(server.stop)
             await server.start()
         self.redis_port, self.mongo_url = redis.port, mongo.url
-        ingest = self._program("hub-ingest", "-m", "workers.ingest")
+        self.metrics_port = free_port()
+        ingest = self._program(
+            "hub-ingest", "-m", "workers.ingest", HUB_METRICS_PORT=str(self.metrics_port)
+        )
         await self._run(stack, ingest, cores()[1])
         first = await self._node(stack, 1)
         self.pid, self.port = first.pid, first.port
@@ -161,7 +165,7 @@ class Hub(Server):
         claims = more | {"sub": user, "exp": int(time.time()) + 3600, "projects": [_PROJECT]}
         return jwt.encode(claims, self._secret, "HS256")
 
-    def _program(self, name: str, *arguments: str) -> Program:
+    def _program(self, name: str, *arguments: str, **more: str) -> Program:
         env = {
             "HUB_REDIS_URL": self.redis_url,
             "HUB_MONGO_URL": self.mongo_url,
@@ -172,6 +176,7 @@ class Hub(Server):
             "HUB_MAX_CONNECTIONS_PER_JOB": "1000000",
             "HUB_RATE_COMMANDS": "1000000/second",
             "HUB_RATE_CONNECTS": "1000000/second",
+            **more,
         }
         return Program(name, [sys.executable, *arguments], env, self.directory / f"{name}.log")
 

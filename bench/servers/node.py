@@ -26,11 +26,11 @@ from bench.servers.base import (
 _DIRECTORY = Path(__file__).with_name("node")
 
 
-async def _output(*command: str | Path) -> str:
-    """Run a program in the Node directory; raises :class:`StartError` with what it said."""
+async def _output(*command: str | Path, cwd: Path = _DIRECTORY) -> str:
+    """Run a program, in the Node directory; raises :class:`StartError` with what it said."""
     process = await asyncio.create_subprocess_exec(
         *command,
-        cwd=_DIRECTORY,
+        cwd=cwd,
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=STDOUT,
@@ -46,17 +46,17 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "BENCH_EVENT": template()}
 
 
-async def install() -> None:
-    """``npm ci`` unless the installed packages are those of the lock file."""
+async def install(directory: Path = _DIRECTORY) -> None:
+    """``npm ci`` in ``directory`` unless the installed packages are those of its lock file."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        raise StartError("the comparison with socket.io needs node >= 20 and npm on PATH")
-    lock = (_DIRECTORY / "package-lock.json").read_bytes()
-    stamp = _DIRECTORY / "node_modules" / ".installed"
-    with (_DIRECTORY / "package.json").open() as guard:
+        raise StartError("socket.io and its client need node >= 20 and npm on PATH")
+    lock = (directory / "package-lock.json").read_bytes()
+    stamp = directory / "node_modules" / ".installed"
+    with (directory / "package.json").open() as guard:
         await asyncio.to_thread(fcntl.flock, guard, fcntl.LOCK_EX)  # one install at a time
         if stamp.exists() and stamp.read_bytes() == lock:
             return
-        await _output("npm", "ci", "--no-audit", "--no-fund")
+        await _output("npm", "ci", "--no-audit", "--no-fund", cwd=directory)
         stamp.write_bytes(lock)
 
 

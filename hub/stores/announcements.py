@@ -8,7 +8,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from hub.domain.inbox import Announcement
-from hub.stores.mongo import Collection, Database, Document
+from hub.stores.mongo import AT_ONCE, Collection, Database, Document
 
 _DUPLICATE_KEY: Final = 11000
 _GRACE: Final = timedelta(days=30)  # as for notifications
@@ -42,7 +42,7 @@ class Announcements:
         if not wanted:
             return []
         query = {"channel": {"$in": wanted}, "expired": False}
-        cursor = self._announcements.find(query, dict.fromkeys(_LONG, 0))
+        cursor = self._announcements.find(query, dict.fromkeys(_LONG, 0), batch_size=AT_ONCE)
         return [_announcement(document) for document in await cursor.to_list()]
 
     async def get(self, ids: Iterable[str]) -> dict[str, Announcement]:

@@ -20,6 +20,9 @@ Collection = AsyncCollection[Document]
 _CLOSING: Final = 1.0
 _READ_TIMEOUT: Final = PATIENCE - 0.1  # it fails by itself before anybody gives it up
 
+AT_ONCE: Final = 50_000
+"""Short documents that come in one round trip: else the first one brings 101."""
+
 WRITE_TIMEOUT: Final = 15.0
 """Seconds ingest waits for a batch to be written."""
 

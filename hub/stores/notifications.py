@@ -18,7 +18,7 @@ from hub.domain import times
 from hub.domain.inbox import Key
 from hub.domain.notifications import Item
 from hub.domain.readstate import READING, As, Mark, State
-from hub.stores.mongo import Collection, Database, Document
+from hub.stores.mongo import AT_ONCE, Collection, Database, Document
 
 Filter = Literal["UNREAD", "ALL", "DISMISSED"]
 
@@ -175,7 +175,8 @@ class Notifications:
         """By user, the ids of the announcements of which a copy is stored."""
         query = {"recipient": {"$in": list(users)}, "scope": {"$in": ["TOPIC", "ALL"]}}
         found: dict[str, set[str]] = {}
-        cursor = self._notifications.find(query, {"_id": 0, "recipient": 1, "id": 1})
+        wanted = {"_id": 0, "recipient": 1, "id": 1}
+        cursor = self._notifications.find(query, wanted, batch_size=AT_ONCE)
         for document in await cursor.to_list():
             found.setdefault(document["recipient"], set()).add(document["id"])
         return found

@@ -16,6 +16,7 @@ from hub import tokens
 from tests.chaos.cast import ALL, JOBS, PROJECT, TOPICS, user
 from tests.chaos.checker import Began, Entry, Event, Seen, Told
 from tests.chaos.cluster import SECRET
+from tests.chaos.marks import Mark, marks_of
 
 _SCRIPT: Final = Path(__file__).with_name("js") / "clients.mjs"
 _ANSWER: Final = 20.0
@@ -29,11 +30,17 @@ _WAYS: Final = {"recovered": False, "by offset": True}
 """How a client comes back: by connection state recovery, or without it, by its offsets."""
 
 
+DEVICES: Final = 2
+"""Clients of each user."""
+
+
 @dataclass(frozen=True, slots=True)
 class Casting:
-    """One client. ``own``: the channels that its connect follows; ``channels``: by command."""
+    """One client. ``user``: whose it is. ``own``: the channels that its connect
+    follows; ``channels``: by command."""
 
     kind: str
+    user: str
     own: list[str]
     channels: list[str]
     options: dict[str, Any] = field(default_factory=dict)
@@ -45,21 +52,22 @@ class Casting:
 
 
 def cast(count: int) -> Iterator[Casting]:
-    """The clients: transports and ways to come back in turn, each with a user of its own."""
+    """The clients: transports and ways to come back in turn, ``DEVICES`` for each user."""
     kinds = itertools.cycle(itertools.product(_WAYS, _TRANSPORTS))
     for number, (way, transport) in zip(range(count), kinds, strict=False):
         jobs = [JOBS[(number + more) % len(JOBS)] for more in range(_JOBS_EACH)]
         topic = TOPICS[number % len(TOPICS)]
-        own = [f"user:{user(number)}", ALL]
+        name = user(number // DEVICES)
+        own = [f"user:{name}", ALL]
         followed = [*(f"job:{job}" for job in jobs), f"topic:{topic}"]
         options = {
-            "token": tokens.mint(SECRET, user(number), projects=[PROJECT]),
+            "token": tokens.mint(SECRET, name, projects=[PROJECT]),
             "own": own,
             "channels": followed,
             "resume": _WAYS[way],
             "transports": _TRANSPORTS[transport],
         }
-        yield Casting(f"socket.io {transport}, {way}", own, followed, options)
+        yield Casting(f"socket.io {transport}, {way}", name, own, followed, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +125,28 @@ class Crowd:
             for channel in casting.follows
         )
 
-    async def report(self) -> tuple[list[Seen], Service]:
-        """What each of them went through."""
+    @property
+    def users(self) -> list[str]:
+        """Whose clients they are, in their order."""
+        return [each.user for each in self._castings]
+
+    async def has_marked(self) -> bool:
+        """Whether each mark was answered, or given up."""
+        return bool(await self.ask("marking") == 0)
+
+    async def report(self) -> tuple[list[Seen], Service, list[Mark]]:
+        """What each of them went through, and what they marked."""
         reports = await self.ask("report")
         seen = [
             Seen(f"client {number}", casting.kind, casting.follows, list(_entries(report)))
             for number, (casting, report) in enumerate(zip(self._castings, reports, strict=True))
         ]
-        return seen, _service(reports)
+        marks = [
+            mark
+            for casting, report in zip(self._castings, reports, strict=True)
+            for mark in marks_of(casting.user, report["marks"])
+        ]
+        return seen, _service(reports), marks
 
 
 def _entries(report: dict[str, Any]) -> Iterator[Entry]:

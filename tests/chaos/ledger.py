@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,12 +35,14 @@ class Head:
 class Stored:
     """What is in MongoDB, and ``dead``: how many publications the hub refused. ``epochs``: the
     channels' epochs as they were before anything was broken. ``inbox``: channel and id of each
-    item in somebody's list of notifications."""
+    item in somebody's list of notifications. ``changes``: channel and id of each event that
+    tells of a mark."""
 
     events: Sequence[Event]
     heads: Mapping[str, Head]
     epochs: Mapping[str, str]
     inbox: Sequence[tuple[str, str]] = ()
+    changes: AbstractSet[tuple[str, str]] = frozenset()
     dead: int = 0
 
 
@@ -98,7 +101,7 @@ def judge_store(publications: Sequence[Publication], stored: Stored) -> Ledger:
             ledger.doubled += 1
             ledger.note(f"{channel}: {id_} is stored {times} times")
     expected = {each for publication in publications for each in publication.events}
-    for channel, id_ in times_stored.keys() - expected:
+    for channel, id_ in times_stored.keys() - expected - stored.changes:
         ledger.unexplained += 1
         ledger.note(f"{channel}: nobody published {id_}")
     _judge_inbox(ledger, stored)
@@ -108,8 +111,10 @@ def judge_store(publications: Sequence[Publication], stored: Stored) -> Ledger:
 
 
 def _judge_inbox(ledger: Ledger, stored: Stored) -> None:
-    """Every event of a user's channel is a notification in the user's list, and no other is."""
+    """Every event of a user's channel that tells of no mark is a notification in the user's list,
+    and no other is."""
     users = {(each.channel, each.id) for each in stored.events if each.channel.startswith("user:")}
+    users -= stored.changes
     for channel, id_ in users ^ set(stored.inbox):
         ledger.missing += 1
         place = "log" if (channel, id_) in users else "list"

@@ -16,6 +16,7 @@ from hub.domain import channels, ids
 from hub.domain.publications import AnyPublication, JobEvent, Notification, TopicEvent
 from tests.chaos.cast import ALL, JOBS, PROJECT, TOPICS, user
 from tests.chaos.checker import Event
+from tests.chaos.crowd import Crowd
 from tests.chaos.ledger import Publication
 from workers import Job, Publisher, RedisUnavailable
 
@@ -62,6 +63,22 @@ async def _send(voice: Voice, sender: _Sender, dice: random.Random, end: float) 
         await asyncio.sleep(at - loop.time())
         await voice.say(dice.choice(sender.channels))
         at = max(at + 1 / sender.rate, loop.time())
+
+
+_MARKS: Final = {"READ": 10, "DISMISSED": 5, "UNREAD": 3, "RESTORED": 2, "SEEN": 1}
+_EVERYTHING: Final = {"READ": 0.2, "DISMISSED": 0.1, "SEEN": 0.2}
+"""How often, of marks of a kind, everything is marked."""
+
+
+async def mark(clients: Crowd, rate: float, seed: int, seconds: float) -> None:
+    """Has the clients mark what they were given, about ``rate`` times a second."""
+    loop, dice = asyncio.get_running_loop(), random.Random(f"{seed}/marks")
+    end = loop.time() + seconds
+    while loop.time() < end:
+        (as_,) = dice.choices(list(_MARKS), list(_MARKS.values()))
+        everything = dice.random() < _EVERYTHING.get(as_, 0)
+        await clients.ask("mark", dice.randrange(len(clients)), as_, dice.random(), everything)
+        await asyncio.sleep(dice.uniform(0.5, 1.5) / rate)
 
 
 class HubVoice:

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from config.settings import Settings
 from hub import tokens
 from hub.broker.keys import Keys
+from hub.domain.notifications import CHANGED
 from hub.services.inbox.unread import InboxStores
 from hub.stores.announcements import Announcements
 from hub.stores.inboxes import Inboxes
@@ -20,6 +21,7 @@ from tests.chaos.cast import JOBS, PROJECT
 from tests.chaos.checker import Began, Entry, Event, Seen
 from tests.chaos.cluster import SECRET
 from tests.chaos.ledger import Head, Stored
+from tests.chaos.marks import Kept
 
 HISTORY: Final = "history, HTTP"
 _PAGE: Final = 200
@@ -67,16 +69,28 @@ class Stores:
 
     async def everything(self, epochs: Mapping[str, str]) -> Stored:
         """What is stored. ``epochs``: what they were at the start."""
-        fields = {"channel": 1, "epoch": 1, "offset": 1}
+        fields = {"channel": 1, "epoch": 1, "offset": 1, "type": 1}
         events = await self._db["events"].find({}, fields).to_list()
-        items = await self._db["notifications"].find({}, {"recipient": 1, "id": 1}).to_list()
+        own = {"scope": "USER"}  # the others are copies of announcements that somebody marked
+        items = await self._db["notifications"].find(own, {"recipient": 1, "id": 1}).to_list()
         return Stored(
             [Event(each["channel"], each["epoch"], each["offset"], each["_id"]) for each in events],
             await self.heads(),
             epochs,
             [(f"user:{each['recipient']}", each["id"]) for each in items],
+            {(each["channel"], each["_id"]) for each in events if each["type"] == CHANGED},
             await self.dead_letters(),
         )
+
+    async def states(self) -> dict[tuple[str, str], Kept]:
+        """The state of each notification, by user and id."""
+        found = await self._db["notifications"].find({}).to_list()
+        return {
+            (each["recipient"], each["id"]): Kept(
+                each["seenAt"] is not None, each["read"], each["dismissed"]
+            )
+            for each in found
+        }
 
 
 async def polled(url: str) -> tuple[list[Seen], dict[str, Head]]:

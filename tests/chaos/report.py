@@ -84,6 +84,10 @@ def _of_ledger(name: str) -> Callable[[Outcome], str]:
     return lambda each: _NONE if each.ledger is None else str(getattr(each.ledger, name))
 
 
+def _of_marks(name: str) -> Callable[[Outcome], str]:
+    return lambda each: _NONE if each.marks is None else str(getattr(each.marks, name))
+
+
 def _refusals(outcome: Outcome) -> str:
     return ", ".join(f"{times} {code}" for code, times in sorted(outcome.service.refusals.items()))
 
@@ -98,6 +102,12 @@ _FACTS: Final[dict[str, Callable[[Outcome], str]]] = {
     "stored in another order": _of_ledger("misordered"),
     "logs with holes or a new epoch": _of_ledger("broken"),
     "dead letters": _of_ledger("dead"),
+    "marks acknowledged": _of_marks("acknowledged"),
+    "… without an answer": _of_marks("unacknowledged"),
+    "notifications stored as marked": _of_marks("kept"),
+    "… as marked by another": _of_marks("overridden"),
+    "… otherwise": _of_marks("lost"),
+    "users told of too few or too many marks": _of_marks("untold"),
     "longest time of a client without an event": lambda each: f"{each.service.silence:.1f} s",
     "… without a connection": lambda each: f"{each.service.away:.1f} s",
     "… waiting for an answer": lambda each: f"{each.service.wait:.1f} s",

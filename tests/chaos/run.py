@@ -14,18 +14,20 @@ from typing import Final
 from tests.chaos import readers
 from tests.chaos.checker import Event, Seen, Tally, judge_client, logs_of
 from tests.chaos.cluster import Cluster, bare_cluster, hub_cluster
-from tests.chaos.crowd import Crowd, Service, cast, crowd
+from tests.chaos.crowd import DEVICES, Crowd, Service, cast, crowd
 from tests.chaos.faults import inflict
 from tests.chaos.followers import Follower, followers
 from tests.chaos.inboxes import judge_inboxes
-from tests.chaos.ledger import Head, Ledger, judge_store
-from tests.chaos.load import BareVoice, HubVoice, Voice, publish
+from tests.chaos.ledger import Head, Ledger, Stored, judge_store
+from tests.chaos.load import BareVoice, HubVoice, Voice, mark, publish
+from tests.chaos.marks import Marks, judge_marks
 from tests.chaos.schedule import Fault
 
 _CATCH_UP: Final = 45.0  # seconds that everybody has at the end, at most
 _START: Final = 45.0
 _POLL: Final = 0.25
 _REPORT: Final = 10.0
+_MARKS: Final = 0.05  # of the rate
 
 Tell = Callable[[str], None]
 
@@ -40,29 +42,44 @@ class Plan:
     clients: int
     faults: Sequence[Fault]
 
+    @property
+    def users(self) -> int:
+        """Whose the clients are."""
+        return -(-self.clients // DEVICES)
+
+    @property
+    def marks(self) -> float:
+        """Marks per second."""
+        return self.rate * _MARKS
+
 
 @dataclass
 class Outcome:
-    """What came of a run. ``tallies``: by kind of client. ``ledger``: None where nothing is stored.
-    ``problems``: what else went wrong."""
+    """What came of a run. ``tallies``: by kind of client. ``ledger``, ``marks``: None where
+    nothing is stored. ``problems``: what else went wrong."""
 
     service: Service
     tallies: dict[str, Tally]
     faults: Counter[str]
     published: int
     ledger: Ledger | None = None
+    marks: Marks | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> int:
         """How many promises were broken."""
         ledger = 0 if self.ledger is None else self.ledger.wrong
-        return ledger + len(self.problems) + sum(each.wrong for each in self.tallies.values())
+        marks = 0 if self.marks is None else self.marks.wrong
+        return (
+            ledger + marks + len(self.problems) + sum(each.wrong for each in self.tallies.values())
+        )
 
     @property
     def examples(self) -> list[str]:
         """Some of what is wrong."""
         found = [*self.problems, *(self.ledger.examples if self.ledger else [])]
+        found += self.marks.examples if self.marks else []
         return found + [example for each in self.tallies.values() for example in each.examples]
 
 
@@ -70,7 +87,7 @@ async def run_hub(plan: Plan, folder: Path, tell: Tell) -> Outcome:
     """The hub, with its stores, ingest workers and nodes."""
     async with hub_cluster(folder) as cluster:
         assert cluster.settings is not None
-        voice = HubVoice(cluster.redis_url, plan.clients, plan.seed)
+        voice = HubVoice(cluster.redis_url, plan.users, plan.seed)
         stores = readers.Stores(cluster.settings, cluster.redis_url)
         try:
             return await _with_hub(plan, cluster, voice, stores, tell)
@@ -91,13 +108,16 @@ async def _with_hub(
     ):
         await _until(clients.all_follow, _START, "all clients follow")
         tell(f"{len(clients)} Socket.IO clients and {len(others)} others follow")
-        faults = await _storm(plan, cluster, voice, clients, others, tell)
+        faults = await _storm(plan, cluster, voice, clients, others, tell, marks=plan.marks)
         await voice.end()
+        await _until(clients.has_marked, _START, "all marks are answered or given up")
         problems = await _caught_up(stores, clients, others, tell)
-        seen, service = await clients.report()
+        seen, service, marks = await clients.report()
         seen += [each.seen for each in others]
+        states = await stores.states()
         stored = await stores.everything({name: head.epoch for name, head in begun.items()})
-        problems += await judge_inboxes(cluster.url, clients, stores.inboxes)
+        tell(f"{len(marks)} marks, {sum(each.answered is not None for each in marks)} answered")
+        problems += await judge_inboxes(cluster, clients)
     histories, progress = await readers.polled(cluster.url)
     problems += [
         f"{name}: the snapshot is at {at}, the log at {stored.heads[name]}"
@@ -112,8 +132,14 @@ async def _with_hub(
         faults,
         ledger.acknowledged,
         ledger,
+        judge_marks(marks, states, _told(stored)),
         problems,
     )
+
+
+def _told(stored: Stored) -> Counter[str]:
+    """How many marks the log of each user's channel tells of."""
+    return Counter(channel.removeprefix("user:") for channel, _ in stored.changes)
 
 
 async def run_bare(plan: Plan, folder: Path, tell: Tell) -> Outcome:
@@ -126,7 +152,7 @@ async def run_bare(plan: Plan, folder: Path, tell: Tell) -> Outcome:
                 tell(f"{len(clients)} Socket.IO clients follow")
                 faults = await _storm(plan, cluster, voice, clients, [], tell)
                 await asyncio.sleep(2)  # nothing tells when the last one has arrived
-                seen, service = await clients.report()
+                seen, service, _ = await clients.report()
         finally:
             await voice.close()
     return Outcome(service, _tallies(seen, voice.events), faults, len(voice.events))
@@ -149,8 +175,10 @@ async def _storm(
     clients: Crowd,
     others: Sequence[Follower],
     tell: Tell,
+    *,
+    marks: float = 0,
 ) -> Counter[str]:
-    """Load and faults, side by side; which faults there were."""
+    """Load and faults, side by side; which faults there were. ``marks``: how many per second."""
 
     async def cut(fault: Fault) -> None:
         dice = random.Random(f"{plan.seed}/{fault.at}")
@@ -162,7 +190,9 @@ async def _storm(
     progress = asyncio.create_task(_progress(clients, tell))
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(publish(voice, plan.rate, plan.clients, plan.seconds))
+            tasks.create_task(publish(voice, plan.rate, plan.users, plan.seconds))
+            if marks:
+                tasks.create_task(mark(clients, marks, plan.seed, plan.seconds))
             storm = tasks.create_task(inflict(cluster, plan.faults, cut, tell))
     finally:
         progress.cancel()

@@ -111,3 +111,11 @@ def test_the_list_of_notifications_is_not_the_log(inbox: list[tuple[str, str]]) 
 
 def test_dead_letters() -> None:
     assert counts(judge_store(PUBLISHED, replace(RIGHT, dead=2))) == {"dead": 2}
+
+
+def test_an_event_that_tells_of_a_mark_is_no_publication_and_in_no_list() -> None:
+    changed = Event(USER, "b", 3, "m1")
+    heads = {**RIGHT.heads, USER: Head("b", 3)}
+    marked = replace(RIGHT, events=[*EVENTS, changed], heads=heads)
+    assert counts(judge_store(PUBLISHED, marked)) == {"missing": 1, "unexplained": 1}
+    assert judge_store(PUBLISHED, replace(marked, changes={(USER, "m1")})).wrong == 0

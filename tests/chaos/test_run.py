@@ -22,6 +22,9 @@ async def test_whatever_dies_nobody_misses_anything(tmp_path: Path) -> None:
     assert outcome.wrong == 0
     assert outcome.ledger is not None
     assert outcome.ledger.stored == outcome.published > 100
+    assert outcome.marks is not None
+    assert outcome.marks.acknowledged > 10
+    assert outcome.marks.kept > 10
     assert outcome.service.recovered > 0
     assert sum(tally.resets for tally in outcome.tallies.values()) == 0
     assert outcome.faults.total() == len(faults) >= KINDS

@@ -20,6 +20,9 @@ class Client {
   wait = 0;
   heardAt = 0;
   measured = true;
+  known = new Map(); // id → createdAt, of the notifications that it was given
+  marks = []; // what it marked, and what it was answered
+  open = 0; // marks that are not settled
   leftAt = 0;
   alive = 0;
 
@@ -134,8 +137,9 @@ class Client {
     }
   }
 
-  take({ channel, epoch, offset, id, data }) {
+  take({ channel, epoch, offset, id, type, data }) {
     this.counts(data?.unread);
+    if (type === "NOTIFICATION_CREATED" && this.own.includes(channel)) this.known.set(data.id, data.createdAt);
     const now = Date.now();
     this.measure(now);
     this.heardAt = now;
@@ -148,6 +152,28 @@ class Client {
     this.positions[channel] = { epoch, offset };
     this.ready.add(channel);
     this.entries.push(["r", channel, epoch, offset]);
+  }
+
+  // Marks something that it was given: `draw`, 0..1, says which. UNREAD and RESTORED are for what it
+  // marked before. `everything`: all up to the newest that it knows.
+  mark(as, draw, everything) {
+    const undo = as === "UNREAD" || as === "RESTORED";
+    const from = undo ? this.marks.flatMap(({ ids }) => ids) : [...this.known.keys()];
+    if (!from.length) return;
+    const newest = () => [...this.known].reduce((a, b) => (a[1] + a[0] > b[1] + b[0] ? a : b))[0];
+    const first = Math.floor(draw * from.length);
+    const ids = everything ? from : [...new Set(from.slice(first, first + 2))];
+    const mark = { ids, as, everything, asked: performance.now(), answered: null, changed: 0 };
+    this.marks.push(mark);
+    this.open += 1;
+    const order = everything ? { ids: "all", as, upTo: newest() } : { ids, as };
+    this.socket.timeout(10_000).emit("notifications:mark", order, (lost, answer) => {
+      this.open -= 1;
+      if (lost) return this.refused("mark without an answer");
+      if (!answer.ok) return this.refused(`mark ${answer.error.code}`); // perhaps it was carried out
+      Object.assign(mark, { answered: performance.now(), changed: answer.data.changed });
+      this.counts(answer.data.unread);
+    });
   }
 
   measure(now) {
@@ -171,8 +197,8 @@ class Client {
   }
 
   get report() {
-    const { entries, connects, refusals, silence, away, wait } = this;
-    return { entries, connects, refusals, silence, away, wait };
+    const { entries, connects, refusals, silence, away, wait, marks } = this;
+    return { entries, connects, refusals, silence, away, wait, marks };
   }
 }
 
@@ -180,6 +206,8 @@ const clients = wanted.map((options) => new Client(options));
 const actions = {
   ready: () => clients.filter((client) => client.isReady).length,
   cut: (numbers) => numbers.forEach((number) => clients[number].cut()),
+  mark: (number, ...how) => clients[number].mark(...how),
+  marking: () => clients.reduce((sum, client) => sum + client.open, 0),
   positions: () => clients.map((client) => client.positions),
   unread: () => clients.map((client) => client.unread),
   received: () => clients.reduce((sum, client) => sum + client.entries.length, 0),

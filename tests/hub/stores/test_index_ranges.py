@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from bench.plans import Keys, queries, serves, serving, without_state
 from config.settings import Settings
 from hub.domain import notifications, times
 from hub.domain.events import Position
@@ -18,12 +19,11 @@ from hub.services.inbox.unread import Unreads
 from hub.stores.mongo import INDEXES
 from hub.stores.notifications import Filter, Marking, Notifications
 from tests.hub.domain import samples
-from tests.support.indexes import Commands, queries, serving
+from tests.support.indexes import Commands
 from tests.support.stores import Opened, opened
 
 LATER = timedelta(days=9000)
 HERE = Key(samples.after(5), "0197c2f4-8a11-7c3e-9d20-000000000005")
-STATE = {"seenAt", "readStamp", "dismissStamp"}  # told by the documents that a mark may change
 
 FILTERS: tuple[Filter, ...] = ("UNREAD", "ALL", "DISMISSED")
 
@@ -95,16 +95,93 @@ async def test_a_question_reads_ranges_of_one_index(
     ask, index = PAGES[name]
     commands.clear()
     await ask(db.stores.inboxes.notifications)
-    found = [query for command in list(commands.asked) for query in queries(command)]
+    found = _queries(commands, marks=_is_mark(name))
     assert found
     for collection, where, sort in found:
-        asked = _without_state(where) if "mark" in name or "would" in name else where
-        assert index in serving(collection, asked, sort), (where, sort)
+        assert index in serving(collection, where, sort), (where, sort)
 
 
 async def test_dedupe_keys_announcements_and_the_audit_read_ranges(
     db: Opened, commands: Commands
 ) -> None:
+    await _ask_the_rest(db, commands)
+    found = _queries(commands)
+    assert len(found) == len(REST)
+    for (collection, where, sort), name in zip(found, REST, strict=True):
+        assert name in serving(collection, where, sort), where
+
+
+async def test_no_index_serves_without_one_of_its_keys(db: Opened, commands: Commands) -> None:
+    """So each of the above fails when a key is taken from an index, or put elsewhere."""
+    await _ask_the_rest(db, commands)
+    asked = list(zip(_queries(commands), REST, strict=True))
+    for name, (ask, index) in PAGES.items():
+        commands.clear()
+        await ask(db.stores.inboxes.notifications)
+        asked += [(query, index) for query in _queries(commands, marks=_is_mark(name))]
+    for collection in ("notifications", "announcements"):
+        for declared in INDEXES[collection]:
+            index, keys = declared.document["name"], list(declared.document["key"].items())
+            served = [query for query, by in asked if by == index and query[0] == collection]
+            if index == "expiry":
+                continue  # the database's own
+            assert all(serves(keys, where, sort) for _, where, sort in served)
+            for changed in _broken(keys):
+                if index == "current" and ("offset", 1) not in changed:
+                    continue  # no query asks for it yet
+                assert not all(serves(changed, where, sort) for _, where, sort in served), changed
+
+
+@pytest.mark.parametrize("name", ["count", "touched"])
+async def test_it_needs_no_document(db: Opened, commands: Commands, name: str) -> None:
+    ask, index = PAGES[name]
+    commands.clear()
+    await ask(db.stores.inboxes.notifications)
+    (command,) = commands.asked
+    (keys,) = (
+        set(each.document["key"])
+        for each in INDEXES["notifications"]
+        if each.document["name"] == index
+    )
+    needed = _fields(command)
+    assert needed
+    assert needed <= keys
+    for key in needed:
+        assert not needed <= keys - {key}
+
+
+def _fields(command: Mapping[str, Any]) -> set[str]:
+    """All that is asked of a document."""
+    if "find" in command:
+        wanted = {name for name, kept in command["projection"].items() if kept}
+        return wanted | set(command["filter"])
+    match, group = command["pipeline"]
+    used = {str(each) for each in _leaves(group) if str(each).startswith("$")}
+    return {each.removeprefix("$") for each in used} | set(match["$match"])
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, Mapping):
+        for each in tree.values():
+            yield from _leaves(each)
+    else:
+        yield tree
+
+
+def _broken(keys: list[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]:
+    """The keys without one of them, and with one of them last."""
+    for number, key in enumerate(keys):
+        rest = [*keys[:number], *keys[number + 1 :]]
+        yield rest
+        if number == 0:
+            yield [*rest, key]
+
+
+REST = ["keyed", "keyed", "current", "ends", "_id_", "untold", "untold", "kept"]
+
+
+async def _ask_the_rest(db: Opened, commands: Commands) -> None:
+    """What is asked by dedupe keys, of announcements, and by the audit."""
     items = notifications.item(
         samples.notification(1, "u1", dedupe_key="k"), "u1", samples.after(1), LATER
     )
@@ -118,11 +195,19 @@ async def test_dedupe_keys_announcements_and_the_audit_read_ranges(
     await stores.announcements.ended(times.now(), 9)
     await stores.notifications.ended(times.now(), 9)
     assert [each async for each in stores.notifications.everything("u1")]
-    found = [query for command in list(commands.asked) for query in queries(command)]
-    names = ["keyed", "keyed", "current", "ends", "_id_", "untold", "untold", "kept"]
-    assert len(found) == len(names)
-    for (collection, where, sort), name in zip(found, names, strict=True):
-        assert name in serving(collection, where, sort), where
+
+
+def _is_mark(name: str) -> bool:
+    return "mark" in name or "would" in name
+
+
+def _queries(commands: Commands, *, marks: bool = False) -> list[tuple[str, dict[str, Any], Keys]]:
+    """What the commands look for; of marks without what tells apart the documents of a range."""
+    return [
+        (collection, without_state(where) if marks else where, sort)
+        for command in list(commands.asked)
+        for collection, where, sort in queries(command)
+    ]
 
 
 def test_an_index_whose_keys_are_in_another_order_does_not_serve() -> None:
@@ -164,13 +249,6 @@ def _announcement(number: int) -> Announcement:
     what = {"type": "team.updated", "title": "t"}
     at = samples.after(1000 + number)
     return Announcement(f"a{number}", "all", "e", number + 1, at, at + LATER, what, False, False)
-
-
-def _without_state(where: dict[str, Any]) -> dict[str, Any]:
-    """A query without the parts that only tell which of the documents in its range change."""
-    if "$and" in where:
-        return _without_state(where["$and"][0])
-    return {name: wanted for name, wanted in where.items() if name not in STATE}
 
 
 def test_the_inbox_has_no_more_indexes_than_its_docstring_names() -> None:
