@@ -12,7 +12,7 @@ from typing import Any, Final
 import uvloop
 from aiohttp import web
 
-from config.logs import get_logger, setup_logging
+from config.logs import get_logger, say_always, setup_logging
 from config.settings import Settings
 from hub import __version__
 from hub.administration import Administration
@@ -177,6 +177,8 @@ async def node(
     if settings.redis_url is None or settings.mongo_url is None:
         raise ValueError("a node needs redis_url and mongo_url")
     keys = Keys(settings.partitions)
+    me = this_node(address)
+    say_always(node=me.id)
     redis = open_redis(settings.redis_url)
     mongo = open_mongo(settings.mongo_url)
     db = mongo[settings.mongo_db]
@@ -245,7 +247,7 @@ async def node(
     sio.attach(app)
     if handover is not None:
         handover.attach(app, sio.eio)
-    nodes = Nodes(redis, this_node(address))
+    nodes = Nodes(redis, me)
     app[GUESTS], app[BANS] = guests, Bans(book, settings.revocation_seconds)
     admin = Administration(
         settings,
