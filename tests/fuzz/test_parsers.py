@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from engineio.exceptions import EngineIOError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.broker.tickets import TicketStore
@@ -39,6 +39,7 @@ from hub.services.inbox.lists import from_cursor
 from hub.services.tickets import Tickets
 from tests.fuzz.malice import Malice
 
+relaxed = settings(deadline=None)  # how long a parser takes is the machine's business
 seeds = st.integers(0, 1 << 64)
 scalars = (
     st.none()
@@ -118,6 +119,7 @@ SHAPES: list[type] = [
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@relaxed
 @given(values)
 def test_payloads_of_commands(shape: type, value: Any) -> None:
     made = refused_or(lambda: parse(shape, value))
@@ -125,28 +127,33 @@ def test_payloads_of_commands(shape: type, value: Any) -> None:
         refused_or(lambda: position_of(made))
 
 
+@relaxed
 @given(values)
 def test_preferences(value: Any) -> None:
     refused_or(lambda: parse_preferences(value))
 
 
+@relaxed
 @given(values)
 def test_publications(value: Any) -> None:
     refused_or(lambda: parse_item(value))
     refused_or(lambda: parse_publication(json.dumps(value)))
 
 
+@relaxed
 @given(st.binary(max_size=200) | st.just(DEEP.encode()) | st.just(b'{"kind":' + DEEP.encode()))
 def test_publications_as_they_lie_on_the_journal(raw: bytes) -> None:
     refused_or(lambda: parse_publication(raw))
 
 
+@relaxed
 @given(st.binary(max_size=200) | values.map(lambda value: json.dumps(value).encode()))
 def test_what_other_code_emits(raw: bytes) -> None:
     with suppress(NotTaken):
         parse_emission(raw, at_most=65_536)
 
 
+@relaxed
 @given(texts)
 def test_cursors(text: str) -> None:
     refused_or(lambda: from_cursor(text))
@@ -157,6 +164,7 @@ def test_cursors(text: str) -> None:
             take(made.cursor)
 
 
+@relaxed
 @given(texts | values, st.binary(max_size=100))
 def test_recovery_strings(text: Any, saved: bytes) -> None:
     mark, itinerary = parse_mark(text), parse_itinerary(saved)
@@ -164,6 +172,7 @@ def test_recovery_strings(text: Any, saved: bytes) -> None:
         itinerary.positions(mark)
 
 
+@relaxed
 @given(texts)
 def test_names_times_and_headers(text: str) -> None:
     parse_channel(text)
@@ -174,6 +183,7 @@ def test_names_times_and_headers(text: str) -> None:
     assert found is None or isinstance(found, Position)
 
 
+@relaxed
 @given(texts | st.sampled_from(["42" + DEEP, '42["a",' + '{"a":' * 50_000, "42" + "9" * 60_000]))
 def test_socketio_packets(text: str) -> None:
     with suppress(packets.BadPacket):
@@ -182,6 +192,7 @@ def test_socketio_packets(text: str) -> None:
         binary.decode(text)
 
 
+@relaxed
 @given(seeds)
 def test_socketio_packets_that_are_nearly_right(seed: int) -> None:
     malice = Malice(str(seed))
@@ -222,6 +233,7 @@ QUERIES: list[Any] = [
 
 
 @pytest.mark.parametrize("shape", QUERIES)
+@relaxed
 @given(st.lists(parameters, max_size=6).map("".join))
 def test_query_strings(shape: Any, text: str) -> None:
     request = make_mocked_request("GET", "/x?" + text.replace("#", ""))
@@ -240,6 +252,7 @@ class _NoRedis(TicketStore):
         return None
 
 
+@relaxed
 @given(texts)
 def test_tickets(text: str) -> None:
     refused = []
@@ -298,6 +311,7 @@ class _Owner:
         return {}
 
 
+@relaxed
 @given(st.binary(max_size=300) | seeds.map(lambda seed: Malice(str(seed)).frames()))
 def test_frames(data: bytes) -> None:
     async def feed() -> None:
