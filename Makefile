@@ -2,18 +2,19 @@
 # but for the proxies and the browser that `make test` needs.
 # PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev`, to pytest or to the
 # chaos run; JOBS=... says how many tests run side by side, LIVES=... how many random lives
-# `make fuzz` tries.
+# `make fuzz` tries, PACKETS=... how many packets `make fuzz-wire` sends.
 
 PYTHON ?= python3
 NODE ?= node
 JOBS ?= 2
 LIVES ?= 200
+PACKETS ?= 100000
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos fuzz lint format proxies browser screenshots check-tools clean
+.PHONY: help run test chaos fuzz fuzz-wire lint format proxies browser screenshots check-tools clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,9 @@ chaos: $(STAMPS)/dev web/node_modules/.stamp proxies ## Kill everything under lo
 fuzz: $(STAMPS)/dev ## Try LIVES random orders of joins, cuts and faults on real stores
 	@HUB_LIVES=$(LIVES) $(BIN)/python -m pytest --show-capture=no --tb=short \
 		tests/hub/services/test_service_machine.py $(ARGS)
+
+fuzz-wire: $(STAMPS)/dev web/node_modules/.stamp ## Send a hub PACKETS malformed packets while others are served (ARGS="--seed 1")
+	@$(BIN)/python -m tests.fuzz --packets $(PACKETS) $(ARGS)
 
 lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -17,6 +17,7 @@ from hub.broker.journal import Journal
 from hub.broker.keys import Keys
 from hub.domain import notifications
 from hub.domain.events import Position
+from hub.domain.ids import uuid7
 from hub.domain.inbox import Announcement, Key
 from hub.domain.notifications import Item
 from hub.domain.readstate import As, State
@@ -67,6 +68,7 @@ class Subject:
             [_announcement(number, count - 1 - 10 * number) for number in range(announced)]
         )
         await self.stores.inboxes.enter([USER], Position("", 0))
+        await self._changed()
         self.count, self.announced = count, announced
         self._markable = (_id(number) for number in range(count) if number % 10 == 0)
         self._announced = (_announcement_id(number) for number in range(announced))
@@ -79,6 +81,11 @@ class Subject:
         copies = [notifications.copy(each, USER, state) for each in found.values()]
         for first in range(0, len(copies), _BATCH):
             await self.stores.notifications.put(copies[first : first + _BATCH])
+        await self._changed()
+
+    async def _changed(self) -> None:
+        await self.stores.inboxes.raise_versions([(USER, uuid7(), 1)])
+        await self.unreads.of(USER)
 
     async def page(
         self, filter: Filter = "ALL", type: str | None = None, before: Key | None = None
@@ -126,6 +133,7 @@ CALLS: Final[dict[str, Call]] = {
     "list, dismissed": lambda inbox: inbox.page("DISMISSED"),
     "list, by type": lambda inbox: inbox.page(type="bench.3"),
     "unread count": lambda inbox: inbox.unreads.of(USER),
+    "unread count, counted": lambda inbox: inbox.unreads.whole(USER),
     "mark one": Subject.mark_next,
     "mark one that is read": lambda inbox: inbox.mark([_id(9)]),
     "mark an announcement": Subject.mark_next_announcement,

@@ -1,18 +1,56 @@
 """Logging: structlog to stderr, the standard library's loggers by the same way.
 
 stdout stays free for what a program prints on purpose (``ready http://…``, a token).
+
+Each line says which process it is of (``say_always``), and which connection, if it is of one
+(``about``). What no log may show is taken out in one place, last (``config.redaction``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextvars import ContextVar
+from typing import Any, Final, Literal, Protocol
+from weakref import ref
 
 import structlog
 
-_SECRET_KEYS = frozenset({"token", "secret", "password", "authorization", "ticket", "jwt_secret"})
+from config.redaction import redact_event
+
+
+class Subject(Protocol):
+    """What lines may be about: a connection."""
+
+    def log_fields(self) -> Mapping[str, Any]:
+        """What names it: ``sid``, ``user_id``, as far as they are known."""
+
+
+# Weak: contexts live on in whatever is opened meanwhile, and must not keep a connection.
+_subject: Final[ContextVar[ref[Subject] | None]] = ContextVar("subject", default=None)
+_always: Final[dict[str, Any]] = {}
+
+
+def say_always(**fields: Any) -> None:
+    """Every line of this process has these fields from now on."""
+    _always.update(fields)
+
+
+def speak_of(subject: Subject) -> None:
+    """Lines of this task, and of those that it begins, are about ``subject`` from now on."""
+    _subject.set(ref(subject))
+
+
+@contextlib.contextmanager
+def about(subject: Subject) -> Iterator[None]:
+    """Lines that are written within are about ``subject``, for tasks that go on to others."""
+    before = _subject.set(ref(subject))
+    try:
+        yield
+    finally:
+        _subject.reset(before)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -33,9 +71,9 @@ def setup_logging(level: str = "INFO", fmt: Literal["json", "console"] = "json")
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
-        _hide_secrets,
+        _name_subject,
     ]
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
@@ -57,18 +95,43 @@ def setup_logging(level: str = "INFO", fmt: Literal["json", "console"] = "json")
 
 def _render(fmt: str) -> list[structlog.types.Processor]:
     if fmt == "console":
+        plain = structlog.dev.plain_traceback
         return [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
+            structlog.processors.ExceptionRenderer(),
+            redact_event,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),
         ]
     frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
+    return [
+        structlog.processors.ExceptionRenderer(frames),
+        redact_event,
+        structlog.processors.JSONRenderer(),
+    ]
 
 
-def _hide_secrets(
+def _name_subject(
     logger: Any, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    for key in _SECRET_KEYS.intersection(event):
-        event[key] = "***"
+    """Adds what every line has, and what the subject is known by; what a line says of itself goes
+    before that."""
+    del logger, method
+    known = _subject.get()
+    subject = None if known is None else known()
+    for fields in (_always, {} if subject is None else subject.log_fields()):
+        for name, value in fields.items():
+            event.setdefault(name, value)
     return event
+
+
+class _Handler(logging.Handler):
+    """To stderr, whatever that is at the moment. The standard library's handler writes the
+    arguments of a record that it fails to format, secrets and all; this one where it is from."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 - a line that cannot be written stops nobody
+            line = f"a log record could not be written: {record.name}"
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()

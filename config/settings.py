@@ -119,6 +119,8 @@ class Settings(BaseSettings):
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(values.upper)
     ] = "INFO"
     log_format: Annotated[Literal["json", "console"], BeforeValidator(values.lower)] = "json"
+    log_wire: Annotated[Names, BeforeValidator(values.wire_names)] = ()
+    """Whose frames are logged: ``user:<userId>``, ``sid:<sid>``."""
 
     @model_validator(mode="before")
     @classmethod

@@ -176,6 +176,15 @@ def origins(value: object) -> object:
     return chosen
 
 
+def wire_names(value: object) -> object:
+    """Users and connections: ``user:<userId>`` or ``sid:<sid>``."""
+    chosen = split_names(value)
+    for name in chosen if isinstance(chosen, tuple) else ():
+        if not re.fullmatch(r"(user|sid):[A-Za-z0-9._:@|+=-]{1,128}", str(name)):
+            raise ValueError(f"{name!r} is neither user:<userId> nor sid:<sid>")
+    return chosen
+
+
 def upper(value: object) -> object:
     """Upper case, for names that are matched without regard to case."""
     return value.upper() if isinstance(value, str) else value

@@ -25,6 +25,7 @@ from hub.gateways.sio.admin import AdminNamespace
 from hub.gateways.sio.admin_commands import AdminCommands
 from hub.gateways.sio.server import SocketServer
 from hub.gateways.streams import Streams
+from hub.gateways.wire import Wire
 from hub.services.admin.broadcast import Broadcasts
 from hub.services.admin.cluster import Cluster
 from hub.services.admin.stats import Stats
@@ -73,8 +74,11 @@ class Administration:
         self._metrics = MetricsResource(sampler, backlog)
         cluster = Cluster(self.control, nodes)
         broadcasts = Broadcasts(cluster, Journal(redis, keys))
+        wire = Wire(settings.log_wire, presence)
+        sio.arrives = streams.arrives = wire.arrives
         store = TraceStore(redis)
         self._tracer = Tracer(store, nodes.me.id, settings.trace_sample, witness)
+        self._tracer.on_watched = wire.follow
         self._tails = Tails(store, self.control, nodes, self._tracer)
         traces = Traces(store, Events(db), Notifications(db), backlog)
         commands = AdminCommands(

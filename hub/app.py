@@ -12,7 +12,7 @@ from typing import Any, Final
 import uvloop
 from aiohttp import web
 
-from config.logs import get_logger, setup_logging
+from config.logs import get_logger, say_always, setup_logging
 from config.settings import Settings
 from hub import __version__
 from hub.administration import Administration
@@ -43,6 +43,7 @@ from hub.gateways.http.origins import grant, origins
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
 from hub.gateways.http.tickets import TicketResource
+from hub.gateways.malformed import say_little
 from hub.gateways.sio.commands import ChannelCommands
 from hub.gateways.sio.drain import drain
 from hub.gateways.sio.emissions import Emissions
@@ -108,6 +109,7 @@ def run_node(
     on an address. ``demo_page``: it serves the page, and the tokens for it, to whoever comes.
     """
     setup_logging(settings.log_level, settings.log_format)
+    say_little()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, sock, on_ready, handover, demo_page=demo_page))
 
@@ -177,6 +179,8 @@ async def node(
     if settings.redis_url is None or settings.mongo_url is None:
         raise ValueError("a node needs redis_url and mongo_url")
     keys = Keys(settings.partitions)
+    me = this_node(address)
+    say_always(node=me.id)
     redis = open_redis(settings.redis_url)
     mongo = open_mongo(settings.mongo_url)
     db = mongo[settings.mongo_db]
@@ -245,7 +249,7 @@ async def node(
     sio.attach(app)
     if handover is not None:
         handover.attach(app, sio.eio)
-    nodes = Nodes(redis, this_node(address))
+    nodes = Nodes(redis, me)
     app[GUESTS], app[BANS] = guests, Bans(book, settings.revocation_seconds)
     admin = Administration(
         settings,

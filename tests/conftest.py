@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,11 +14,37 @@ from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
+from config.logs import setup_logging
 from config.settings import Rate, Settings
 from hub import ports
 from hub.embedded import MongoServer, RedisServer
+from tests.support import secrecy
 
 JWT_SECRET = "a-secret-for-tests-of-at-least-32-bytes"
+
+
+def pytest_sessionstart() -> None:
+    """Nodes in this process log as they do in theirs, and no secret of the run may be in it."""
+    setup_logging("INFO", "console")
+    logging.getLogger("bare").setLevel(logging.WARNING)  # the library by itself says too much
+    secrecy.remember(JWT_SECRET)
+    secrecy.remember_signed()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fails the test after which something secret is in a log (``tests/support/secrecy.py``)."""
+    report = yield
+    leaks = secrecy.leaks(report.capstderr)
+    folder: Any = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.when == "teardown" and isinstance(folder, Path):
+        leaks += secrecy.leaks_of(folder)
+    if leaks and not report.failed:
+        report.outcome = "failed"
+        report.longrepr = "secrets in the log:\n" + "\n".join(dict.fromkeys(leaks))
+    return report
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -12,7 +12,7 @@ from typing import Any
 import uvloop
 from pymongo.errors import PyMongoError
 
-from config.logs import get_logger, setup_logging
+from config.logs import get_logger, say_always, setup_logging
 from config.settings import Settings, SettingsError, load_settings
 from config.trouble import Trouble
 from hub import metrics
@@ -54,6 +54,7 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
     inboxes = InboxStores(Notifications(db), Announcements(db), Inboxes(db))
     stores = Stores(Events(db), Heads(db), inboxes)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid7()[-6:]}"
+    say_always(node=name)
     tracer = Tracer(TraceStore(redis), name, settings.trace_sample, Witness())
     journal = Journal(redis, keys)
     ingest = Ingest(

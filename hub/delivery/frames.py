@@ -1,6 +1,7 @@
 """WebSocket frames as a server sends them: unmasked and unfragmented (RFC 6455, section 5.2)."""
 
 import zlib
+from collections.abc import Iterator
 from typing import Final
 
 TEXT: Final = 0x1
@@ -32,6 +33,20 @@ def frame(message: bytes) -> bytes:
     """The one frame that carries ``message``."""
     opcode = BINARY if isinstance(message, Binary) else TEXT
     return header(len(message), opcode) + message
+
+
+def unframe(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The frames that ``header`` and ``frame`` made, taken apart: each one's opcode and payload."""
+    at = 0
+    while at < len(data):
+        opcode, size = data[at] & 0x0F, data[at + 1]
+        at += 2
+        if size >= 126:
+            more = 2 if size == 126 else 8
+            size = int.from_bytes(data[at : at + more], "big")
+            at += more
+        yield opcode, data[at : at + size]
+        at += size
 
 
 class Deflater:

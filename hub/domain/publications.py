@@ -331,7 +331,11 @@ def parse_publication(raw: bytes | str) -> AnyPublication:
 def parse_item(item: object) -> AnyPublication:
     """As ``parse_publication``, for a value that a caller sent and that was decoded already: what
     only the hub may say is refused."""
-    publication = parse_publication(msgspec.json.encode(item))
+    try:
+        raw = msgspec.json.encode(item)
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise codes.invalid("payload", f"not JSON: {error}") from None
+    publication = parse_publication(raw)
     if isinstance(publication, InboxChanged | AnnouncementsEnded):
         raise codes.invalid("kind", _KINDS)
     if isinstance(publication, Notification) and publication.sender is not UNSET:

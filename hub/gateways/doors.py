@@ -6,6 +6,7 @@ from typing import Annotated, Final, TypeVar
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from config.logs import about
 from hub.delivery.cork import Cork
 from hub.domain import channels, codes
 from hub.domain.events import Position
@@ -101,6 +102,12 @@ class Doors:
         return who, channel, position(wanted.epoch, wanted.offset)
 
     async def _let_in(
+        self, client: JobStream, since: Position | None, kind: str | None, start: Open
+    ) -> web.StreamResponse:
+        with about(client):
+            return await self._let_it_in(client, since, kind, start)
+
+    async def _let_it_in(
         self, client: JobStream, since: Position | None, kind: str | None, start: Open
     ) -> web.StreamResponse:
         subscribe, channel = self._streams.channels.subscribe, job(client.channel)

@@ -38,6 +38,10 @@ class Present(Protocol):
     def outbox_bytes(self) -> int:
         """What waits for the client to read it."""
 
+    @property
+    def line(self) -> object:
+        """What carries its frames."""
+
     def tell(self, notice: Notice) -> bool:
         """Sends something that no log has, if there is room for it now; whether it did."""
 

@@ -5,6 +5,7 @@ has no task and a client that goes is noticed at once. The body ends with the co
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -42,6 +43,9 @@ class LineOwner(Protocol):
 
     def lost(self) -> None:
         """It is gone. May be called twice."""
+
+    def log_fields(self) -> Mapping[str, Any]:
+        """What names it in the log."""
 
 
 class EventLine(asyncio.Protocol):

@@ -3,8 +3,8 @@
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from hub import metrics
 from hub.delivery.message import Message, Notice, Reset
@@ -223,6 +223,15 @@ class JobStream(ABC):
     # -- what administrators see and do -----------------------------------------------------------
 
     door = ""
+
+    @property
+    def line(self) -> object:
+        """The connection below."""
+        return self._line
+
+    def log_fields(self) -> Mapping[str, Any]:
+        """What names it in the log."""
+        return {"sid": self.slot, "user_id": self.principal.user_id, "door": self.door}
 
     @property
     def outbox_bytes(self) -> int:

@@ -4,7 +4,7 @@ WebSocket or Server-Sent Events. They are counted, watched, drained and stopped 
 import asyncio
 import math
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from config.logs import get_logger
@@ -40,6 +40,8 @@ class Streams:
         self.outbox_bytes = outbox_bytes
         self.rate = rate
         self.accepting = True
+        self.arrives: Callable[[Present], None] = _nobody_asks
+        """Called with each one before it is told anything."""
         self._open: dict[Stream, None] = {}
         self._leaving: dict[Stream, None] = {}
         self._nobody_leaving = asyncio.Event()
@@ -56,6 +58,7 @@ class Streams:
 
     def add(self, stream: Stream) -> None:
         """A client has come."""
+        self.arrives(stream)
         self._open[stream] = None
 
     def leaves(self, stream: Stream) -> None:
@@ -112,3 +115,7 @@ class Streams:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _nobody_asks(connection: Present) -> None:
+    """The default for ``arrives``."""

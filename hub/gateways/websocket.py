@@ -7,7 +7,7 @@ no request and no parser of HTTP any more, only this object.
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from aiohttp.http import WebSocketError, WebSocketReader, WSCloseCode, WSMsgType
@@ -45,6 +45,9 @@ class Owner(Protocol):
     def lost(self) -> None:
         """The peer is gone, or the connection. ``abort`` it soon; of thousands that go at once, not
         all in this turn of the loop. May be called twice."""
+
+    def log_fields(self) -> Mapping[str, Any]:
+        """What names it in the log."""
 
 
 class WebSocket(asyncio.Protocol):
@@ -224,7 +227,8 @@ class WebSocket(asyncio.Protocol):
     def broken(self, error: BaseException) -> None:
         """The peer sent something that is no WebSocket frame, or too large a message."""
         code = error.code if isinstance(error, WebSocketError) else WSCloseCode.PROTOCOL_ERROR
-        _log.info("websocket.broken", error=str(error), code=int(code))
+        fields = {} if self._owner is None else self._owner.log_fields()
+        _log.info("websocket.broken", error=str(error), code=int(code), **fields)
         if self._closing:
             return
         if self._owner is not None:

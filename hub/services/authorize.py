@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from contextvars import Context
 from typing import Final, Protocol
 
 import aiohttp
@@ -113,7 +114,9 @@ class Callback:
             return answer
         task = self._asking.get(question)
         if task is None:
-            task = self._asking[question] = asyncio.create_task(self._ask(question))
+            task = self._asking[question] = asyncio.create_task(
+                self._ask(question), context=Context()
+            )  # for all who ask, so its lines are about none of them
             task.add_done_callback(lambda done: self._answered(question, done))
         return asyncio.shield(task)  # of those who wait, one may go
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -104,7 +105,9 @@ class PublishedKeys:
     def _begin(self) -> None:
         if self._fetching is None:
             self._tried_at = self._clock()
-            self._fetching = asyncio.get_running_loop().create_task(self._replace())
+            self._fetching = asyncio.get_running_loop().create_task(
+                self._replace(), context=Context()
+            )  # for everybody, so its lines are about nobody
 
     async def _replace(self) -> None:
         try:

@@ -5,7 +5,7 @@ Nothing here waits or fails where events go by: steps are noted, and stored a mo
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -66,6 +66,8 @@ class Tracer:
         self._second, self._sampled = 0, 0
         self._wake = asyncio.Event()
         self._trouble = Trouble(_log, "traces.not_kept", "traces.kept")
+        self.on_watched: Callable[[frozenset[str]], None] = lambda watched: None
+        """Called when others are watched than before."""
         self._attend()
 
     @property
@@ -75,8 +77,11 @@ class Tracer:
 
     async def look_up(self) -> None:
         """Learns who is watched. Raises ``redis.RedisError``."""
-        self._watched = await self._store.watched()
-        self._attend()
+        watched = await self._store.watched()
+        if watched != self._watched:
+            self._watched = watched
+            self.on_watched(watched)
+            self._attend()
 
     async def run(self) -> None:
         """Stores what is noted, until cancelled."""

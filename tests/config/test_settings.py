@@ -52,6 +52,7 @@ def test_everything_can_be_set() -> None:
             "HUB_IDLE_TIMEOUT": "0.5",
             "HUB_COMPRESSION": "on",
             "HUB_LOG_LEVEL": "debug",
+            "HUB_LOG_WIRE": "user:u1, sid:a-b_c",
             "HUB_LOG_FORMAT": "Console",
         }
     )
@@ -61,6 +62,7 @@ def test_everything_can_be_set() -> None:
     assert settings.idle_timeout == 0.5
     assert settings.compression is True
     assert (settings.log_level, settings.log_format) == ("DEBUG", "console")
+    assert settings.log_wire == ("user:u1", "sid:a-b_c")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,7 @@ def test_every_problem_is_named_in_one_error() -> None:
                 "HUB_AUTHORIZE_TTL": "-1",
                 "HUB_AUTHORIZE_URL": "ftp://backend.example/may",
                 "HUB_CORS_ORIGINS": "example.com",
+                "HUB_LOG_WIRE": "u1",
                 "HUB_LOG_FORMAT": "xml",
                 "HUB_PARTITIONS": "101",
                 "HUB_COMPRESSION": "gzip",
@@ -113,6 +116,7 @@ def test_every_problem_is_named_in_one_error() -> None:
         "HUB_JWT_ALGORITHMS",
         "HUB_JWT_SECRET",
         "HUB_LOG_FORMAT",
+        "HUB_LOG_WIRE",
         "HUB_MONGO_DB",
         "HUB_MONGO_URL",
         "HUB_OUTBOX_BYTES",

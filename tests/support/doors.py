@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, WSMsgType
 
+from tests.support import secrecy
 from tests.support.wait import eventually
 
 _LIMIT = 20.0
@@ -66,6 +67,7 @@ async def raw(
     http: ClientSession, url: str, token: str | None = None, /, **query: Any
 ) -> AsyncIterator[RawClient]:
     """A raw WebSocket. Raises ``Refused``."""
+    secrecy.remember(query.get("ticket", ""))
     headers = {} if token is None else bearer(token)
     try:
         ws = await http.ws_connect(url, headers=headers, params=query, max_msg_size=0)
@@ -190,6 +192,7 @@ async def source(
     http: ClientSession, url: str, token: str | None = None, last_id: str = "", /, **query: Any
 ) -> AsyncIterator[Source]:
     """An event stream. Raises ``Refused``, also for 204."""
+    secrecy.remember(query.get("ticket", ""))
     headers = {"Accept": "text/event-stream"} | ({} if token is None else bearer(token))
     if last_id:
         headers["Last-Event-ID"] = last_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from config.settings import Settings
 from hub import tokens
@@ -38,12 +39,17 @@ class System:
 
 @asynccontextmanager
 async def running_system(
-    settings: Settings, redis: RedisServer, mongo: MongoServer, **env: str
+    settings: Settings,
+    redis: RedisServer,
+    mongo: MongoServer,
+    log: Path | None = None,
+    /,
+    **env: str,
 ) -> AsyncIterator[System]:
-    """A node and an ingest worker, started and stopped."""
+    """A node and an ingest worker, started and stopped. ``log``: where the node's log goes."""
     port = free_port()
     child_env = environment(settings, **env)
-    node = Program(["hub", "serve", "--port", str(port)], child_env)
+    node = Program(["hub", "serve", "--port", str(port)], child_env, log)
     ingest = Program(["workers.ingest"], child_env)
     try:
         await ingest.start()

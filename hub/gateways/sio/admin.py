@@ -78,6 +78,11 @@ class AdminClient:
         """What waits for the client to read it."""
         return self.client.socket.outbox.bytes
 
+    @property
+    def line(self) -> object:
+        """The session."""
+        return self.client.socket
+
     def tell(self, notice: Notice) -> bool:
         """Administrators are no audience."""
         del notice
@@ -149,6 +154,7 @@ class AdminNamespace:
         scheme, _, bearer = str(client.environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
         header = bearer.strip() if scheme.lower() == "bearer" else None
         principal = await self._identity.verify(given.token or header)
+        client.user_id = principal.user_id
         if not principal.has(Role.ADMIN):
             _log.warning("admin.refused", user_id=principal.user_id)
             raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS, "the role admin is required")

@@ -122,6 +122,7 @@ class TailPayload(_Payload, frozen=True):
 
     user_id: UserId | None = None
     job_id: UserId | None = None
+    sid: _Sid | None = None
 
 
 class Letters(_Payload, frozen=True):
@@ -343,9 +344,8 @@ class AdminCommands:
 
 def _watched(act: Act, raw: Any) -> str:
     wanted = parse(TailPayload, raw)
-    if (wanted.user_id is None) == (wanted.job_id is None):
-        raise codes.invalid("payload", "needs exactly one of userId and jobId")
-    act.target = watched_channel(wanted.user_id, wanted.job_id)
+    _one_target(wanted.user_id, wanted.sid, wanted.job_id)
+    act.target = watched_channel(wanted.user_id, wanted.job_id, wanted.sid)
     return act.target
 
 

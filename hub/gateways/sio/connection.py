@@ -3,12 +3,13 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from config.logs import Subject, speak_of
 from hub import metrics
 from hub.delivery.message import Message, Notice, Reset, Run
 from hub.delivery.outbox import Entry
@@ -172,7 +173,11 @@ class Connection:
     def evicted(self, channel: str) -> None:
         """Another one has its slot of a job: it connects again, and is told then."""
         del channel
-        self._socket.host.spawn(self.close(codes.TOO_MANY_CONNECTIONS))
+        self.spawn(self.close(codes.TOO_MANY_CONNECTIONS))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs ``work`` in a task of the server's whose log lines are about this connection."""
+        self._socket.host.spawn(_speaking_of(self._socket, work))
 
     def revoked(self, channel: str, code: codes.Code) -> None:
         """It does not follow a job any more. Of one that is not kept any more nothing would have
@@ -180,7 +185,7 @@ class Connection:
         if code is codes.JOB_NOT_FOUND:
             self.forget(channel)
         else:
-            self._socket.host.spawn(self.close(code))
+            self.spawn(self.close(code))
 
     def _prepare(self, channel: str, epoch: str) -> None:
         """What stands around the channel's own offset at the end of its events: it stays the same
@@ -244,7 +249,7 @@ class Connection:
 
     def send_away(self, code: codes.Code, message: str | None, retry_after: float | None) -> None:
         """Ends the connection, in the next turn of the event loop."""
-        self._socket.host.spawn(self.close(code, retry_after, message))
+        self.spawn(self.close(code, retry_after, message))
 
     # -- what the namespace calls -----------------------------------------------------------------
 
@@ -332,6 +337,11 @@ class Connection:
         """What waits for the client to read it."""
         return self._socket.outbox.bytes
 
+    @property
+    def line(self) -> object:
+        """The session."""
+        return self._socket
+
     def tell(self, notice: Notice) -> bool:
         """As ``relay``."""
         return self.relay(notice.socketio)
@@ -363,7 +373,7 @@ class Connection:
     def relieved(self) -> None:
         """The client has read everything."""
         if self._lagging is not None:
-            self._socket.host.spawn(self._lagging.catch_up())
+            self.spawn(self._lagging.catch_up())
 
     @property
     def reading(self) -> bool:
@@ -392,6 +402,11 @@ class Connection:
         """It is told why the connection ends, and that it is not to come back."""
         self.tell_closing(codes.PAYLOAD_TOO_LARGE)
         self.client.push(packets.DISCONNECT, b"")
+
+
+async def _speaking_of(subject: Subject, work: Coroutine[Any, Any, None]) -> None:
+    speak_of(subject)
+    await work
 
 
 def _tell_topics(connections: "Iterable[Connection]", messages: Sequence[Message]) -> None:

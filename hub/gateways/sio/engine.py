@@ -20,7 +20,7 @@ import msgspec
 from aiohttp import web
 from engineio import exceptions
 
-from config.logs import get_logger
+from config.logs import about, get_logger, speak_of
 from hub.delivery.cork import Cork
 from hub.gateways import upgrade
 from hub.gateways.heartbeats import Heartbeats
@@ -99,7 +99,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             self._leaving[socket.sid] = socket
             self._nobody_leaving.clear()
             asyncio.get_running_loop().call_later(_LINGER, self._left, socket)
-        await self.handlers["disconnect"](socket.sid, reason)
+        try:
+            await self.handlers["disconnect"](socket.sid, reason)
+        finally:
+            socket.client = None  # which refers to the session
 
     def departed(
         self, socket: EngineSocket, reason: str, websocket: WebSocket | None = None
@@ -114,12 +117,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         pause = clock() + _DEPARTING
         while self._departed:
             socket, reason, websocket = self._departed[0]
+            speak_of(socket)
             try:
                 if websocket is not None:
                     socket.gone(websocket)
                 await self.ended(socket, reason)
             except Exception:  # noqa: BLE001 - the next one must go all the same
-                _log.exception("engine.departure_failed", sid=socket.sid)
+                _log.exception("engine.departure_failed")
             self._departed.popleft()
             if clock() > pause:
                 await asyncio.sleep(0)
@@ -181,9 +185,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             raise Refused(requests.BAD_REQUEST, "the session has no such transport")
         if websocket:
             return self._upgrade(request, socket)
-        if request.method == "GET":
-            return await self._polled(socket)
-        return await self._posted(request, socket)
+        with about(socket):
+            if request.method == "GET":
+                return await self._polled(socket)
+            return await self._posted(request, socket)
 
     async def _open(self, request: web.Request, environ: dict[str, Any]) -> web.StreamResponse:
         transport = request.query["transport"]
@@ -264,7 +269,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             try:
                 await socket.post(await requests.body(request, self.max_http_buffer_size))
             except (Refused, exceptions.EngineIOError) as error:
-                _log.info("engine.bad_packet", sid=socket.sid, error=str(error))
+                _log.info("engine.bad_packet", error=str(error))
                 await socket.close(abort=True, reason=self.reason.TRANSPORT_ERROR)
                 if isinstance(error, Refused):
                     raise

@@ -70,6 +70,7 @@ class HubNamespace:
         """Authenticates, authorizes and joins the channels; nothing is sent before CONNECT."""
         given = parse(Auth, auth or {})
         principal = await self._identity.verify(given.token or _bearer(client.environ))
+        client.user_id = principal.user_id
         stay = await self._guests.arrive(principal)  # Redis is asked while MongoDB is
         try:
             connection = await self._return(client, principal, given)

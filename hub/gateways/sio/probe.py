@@ -1,7 +1,8 @@
 """A session's change from polling to a WebSocket (Engine.IO protocol 4, "Upgrade")."""
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from hub.gateways.sio.session import EngineSocket
 from hub.gateways.websocket import WebSocket
@@ -63,6 +64,10 @@ class Probe:
     def failed(self, code: int) -> None:
         """The WebSocket is closed by itself."""
         self._finish()
+
+    def log_fields(self) -> Mapping[str, Any]:
+        """Those of its session."""
+        return self._session.log_fields()
 
     def lost(self) -> None:
         """The WebSocket went before the session changed over."""

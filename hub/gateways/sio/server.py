@@ -16,7 +16,7 @@ What is overridden, and why:
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import engineio.exceptions
@@ -44,7 +44,7 @@ _LIBRARY = logging.getLogger("socketio")
 class Client:
     """One Engine.IO session in one namespace: what a namespace talks to."""
 
-    __slots__ = ("_server", "namespace", "prefix", "sid", "socket", "state")
+    __slots__ = ("_server", "namespace", "prefix", "sid", "socket", "state", "user_id")
 
     def __init__(self, server: "SocketServer", socket: EngineSocket, namespace: str) -> None:
         self._server = server
@@ -53,6 +53,11 @@ class Client:
         self.sid: str = server.eio.generate_id()
         self.prefix = b"" if namespace == "/" else namespace.encode() + b","
         self.state: Any = None
+        self.user_id: str | None = None  # as soon as a namespace knows
+
+    def log_fields(self) -> Mapping[str, Any]:
+        """What names it in the log."""
+        return {"sid": self.sid, "user_id": self.user_id}
 
     @property
     def environ(self) -> dict[str, Any]:
@@ -117,6 +122,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     others wait their turn, so that thousands who come to a node at once do not drown its stores.
 
     ``admit``: called before a client is let in; raises ``HubError`` to refuse it at once.
+    ``arrives``: called with the ``state`` of one that is, before it is told so.
     """
 
     eio: Engine
@@ -133,6 +139,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         self.manager_initialized = True
         self.accept_binary = accept_binary
         self.admit: Callable[[], None] = _anyone
+        self.arrives: Callable[[Any], None] = _nobody_asks
         self._connect_timeout = connect_timeout
         self._admission = asyncio.Semaphore(connects_at_once)
         self._served: dict[str, Namespace] = {}
@@ -250,6 +257,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         if socket is None:
             return
         client = Client(self, socket, namespace)
+        socket.client = socket.client or client
         served = self._served.get(namespace)
         if served is None:
             client.push(packets.CONNECT_ERROR, b'{"message":"Invalid namespace"}')
@@ -284,13 +292,19 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             client.state = None
             return
         self._cancel_wait(socket.sid)
+        socket.client = client
         self._clients.setdefault(socket.sid, {})[client.namespace] = client
+        self.arrives(client.state)
         client.push(packets.CONNECT, msgspec.json.encode({"sid": client.sid, **extra}))
         await served.connected(client)
 
 
 def _anyone() -> None:
     """The default for ``admit``."""
+
+
+def _nobody_asks(state: Any) -> None:
+    """The default for ``arrives``."""
 
 
 def _refuse(client: Client, error: codes.HubError) -> None:

@@ -14,13 +14,13 @@ What is overridden, and why:
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final, Protocol
 
 from engineio import async_socket, exceptions
 from engineio.base_server import BaseServer
 
-from config.logs import get_logger
+from config.logs import get_logger, speak_of
 from hub.delivery.frames import Binary
 from hub.delivery.outbox import Entry, Outbox
 from hub.gateways.heartbeats import Heartbeats
@@ -34,6 +34,7 @@ _NOOP, _CLOSE, _PING = b"6", b"1", b"2"
 _POLL_PACKETS: Final = 16  # as many as python-socketio's client takes in one payload
 _POLL_BYTES: Final = 512 * 1024
 _READ_AHEAD: Final = 16  # messages that wait for the one being handled, until reading pauses
+_ID_SHOWN: Final = 8
 _FAREWELL: Final = 0.5  # seconds that a last packet has to get out before the line is cut
 _reason = BaseServer.reason
 _log = get_logger(__name__)
@@ -61,6 +62,13 @@ class Host(Protocol):
         left ``websocket``."""
 
 
+class Named(Protocol):
+    """Who uses a session."""
+
+    def log_fields(self) -> Mapping[str, Any]:
+        """``sid`` and ``user_id``, as far as they are known."""
+
+
 class Pressure(Protocol):
     """Who decides what becomes of a session's events when its client reads too slowly."""
 
@@ -85,8 +93,9 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     """
 
     __slots__ = (  # beside the base class's dictionary: a delivery looks at as little as possible
-        "_blocked", "_handling", "_poll", "_receiving", "_waiting", "_websocket", "closed",
-        "connected", "direct", "host", "outbox", "pressure", "probed", "upgraded", "upgrading",
+        "_blocked", "_handling", "_poll", "_receiving", "_waiting", "_websocket", "client",
+        "closed", "connected", "direct", "host", "outbox", "pressure", "probed", "upgraded",
+        "upgrading",
     )  # fmt: skip
 
     def __init__(self, server: Host, sid: str) -> None:
@@ -106,7 +115,18 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         self._poll: asyncio.Future[None] | None = None
         self._receiving: asyncio.Lock | None = None
         self._waiting: deque[str | bytes] | None = None  # messages behind the one being handled
+        self.client: Named | None = None  # who it is, for the log, as soon as somebody knows
         self._handling = False
+
+    def log_fields(self) -> Mapping[str, Any]:
+        """What names it in the log; of its id so much that nobody could use the session."""
+        known = {} if self.client is None else self.client.log_fields()
+        return {"session": self.sid[:_ID_SHOWN], **known}
+
+    @property
+    def websocket(self) -> WebSocket | None:
+        """What it goes over, unless it polls."""
+        return self._websocket
 
     # -- packets out ------------------------------------------------------------------------------
 
@@ -238,6 +258,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 
     async def _handle(self, message: str | bytes) -> None:
         """Handles messages until none waits."""
+        speak_of(self)
         try:
             async with self.receiving:  # what was posted before an upgrade is handled before
                 await self._receive(message)
@@ -246,7 +267,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
                     if len(self._waiting) == _READ_AHEAD - 1 and self._websocket is not None:
                         self._websocket.resume_reading()
         except exceptions.EngineIOError as error:
-            _log.info("engine.bad_packet", sid=self.sid, error=str(error))
+            _log.info("engine.bad_packet", error=str(error))
             await self.close(reason=_reason.TRANSPORT_ERROR)
         finally:
             self._handling, self._waiting, self._receiving = False, None, None

@@ -36,7 +36,7 @@ class Topics:
         idle = not connection.due
         connection.due.update(topics)
         if idle and connection.due:
-            connection.client.socket.host.spawn(self._see_to(connection))
+            connection.spawn(self._see_to(connection))
 
     async def _see_to(self, connection: Connection) -> None:
         while connection.due:

@@ -107,8 +107,10 @@ def _document(
     return found
 
 
-def watched_channel(user_id: str | None, job_id: str | None) -> str:
-    """The channel whose events a tail shows."""
+def watched_channel(user_id: str | None, job_id: str | None, sid: str | None = None) -> str:
+    """The channel whose events a tail shows; a single connection has none, only its frames."""
+    if sid is not None:
+        return f"sid:{sid}"
     if user_id is not None:
         return channels.user_channel(user_id)
     return channels.job_channel(job_id or "")

@@ -103,7 +103,7 @@ class House:
         at: int = 0,
     ) -> tuple[int, Any]:
         """An HTTP request; its status and document."""
-        token = tokens.mint(JWT_SECRET, user, roles=roles)
+        token = tokens.mint(JWT_SECRET, user, roles=roles, projects=["p1"])
         headers = {"Authorization": f"Bearer {token}"}
         url = self.urls[at] + path
         async with self.http.request(method, url, json=body, headers=headers) as answer:

@@ -331,6 +331,9 @@ async def test_an_owner_hands_over_to_another_between_two_frames(server: Server)
         def failed(self, code: int) -> None:
             """Not here."""
 
+        def log_fields(self) -> dict[str, Any]:
+            return {}
+
     first.received = lambda message: first.websocket.begin(Second())  # type: ignore[method-assign]
     client.send(masked(b"over"), masked(b"next"), masked(b"last"))
     async with asyncio.timeout(5):

@@ -176,6 +176,9 @@ class Peer:
         if self.is_open:
             self.websocket.abort()
 
+    def log_fields(self) -> dict[str, Any]:
+        return {"sid": "peer"}
+
     async def heard(self) -> str | bytes:
         """The next message."""
         async with asyncio.timeout(LIMIT):

@@ -63,7 +63,7 @@ async def test_a_count_is_four_commands_with_many_announcements(settings: Settin
         await inbox.fill(20, many, lambda _: None)
         for touched in (0, many):
             watch.clear()
-            reading = await inbox.unreads.of(USER)
+            reading = await inbox.unreads.whole(USER)
             assert reading.unread.count == 10 + many - touched
             assert len(watch.asked) == 4, [each.command for each in watch.asked]
             await inbox.touch()
