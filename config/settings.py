@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     """How long what administrators did is kept."""
     rate_commands: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(20, 1)
     rate_connects: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(60, 60)
+    request_timeout: Annotated[float, Field(gt=0, le=600)] = 20
+    """In which the header of an HTTP request has to be there, and again its body."""
     outbox_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     drain_seconds: Annotated[float, Field(ge=0)] = 25
     max_message: Annotated[int, Field(ge=1024)] = 65_536

@@ -34,6 +34,8 @@ from hub.delivery.witness import Witness
 from hub.domain import times
 from hub.gateways.doors import Doors
 from hub.gateways.http.demo import DemoPage
+from hub.gateways.http.edge import EdgeRunner
+from hub.gateways.http.headers import protected
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.inbox import InboxResources
 from hub.gateways.http.jobs import JobResources
@@ -127,7 +129,8 @@ async def _serve(
     async with node(settings, handover, _address(sock)) as app:
         if demo_page:
             app.add_routes(DemoPage(settings).routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_TIMEOUT)
+        patience = settings.request_timeout
+        runner = EdgeRunner(app, patience=patience, shutdown_timeout=_STOP_TIMEOUT)
         await runner.setup()
         try:
             sock.setblocking(False)
@@ -234,7 +237,7 @@ async def node(
 
     guards = [problems, origins(settings.cors_origins)]
     app = web.Application(middlewares=guards, client_max_size=BODY_AT_MOST)
-    app.on_response_prepare.append(grant)
+    app.on_response_prepare.extend((grant, protected))
     watch = Watch(needed_to_connect(db, live))
     health = Health(checks(redis, db, live), watch)
     sio.admit = watch.require
