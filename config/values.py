@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -173,6 +174,17 @@ def origins(value: object) -> object:
         bare = f"{parts.scheme}://{parts.netloc}"
         if origin != "*" and (not parts.scheme or not parts.hostname or origin != bare):
             raise ValueError(f"{origin!r} is not an origin such as https://app.example")
+    return chosen
+
+
+def networks(value: object) -> object:
+    """Addresses, and networks as ``10.0.0.0/8``."""
+    chosen = split_names(value)
+    for each in chosen if isinstance(chosen, tuple) else ():
+        try:
+            ip_network(each)
+        except ValueError:
+            raise ValueError(f"{each!r} is no network such as 10.0.0.0/8 or fd00::/8") from None
     return chosen
 
 

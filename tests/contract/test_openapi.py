@@ -116,7 +116,7 @@ async def test_every_code_that_http_answers_is_in_the_document(
     elsewhere = {
         *(codes.NOT_FOUND, codes.METHOD_NOT_ALLOWED),  # of no operation
         *(codes.IDLE_TIMEOUT, codes.SLOW_CONSUMER, codes.KICKED),
-        *(codes.UNKNOWN_COMMAND, codes.UNSUPPORTED_VERSION, codes.RATE_LIMITED),
+        *(codes.UNKNOWN_COMMAND, codes.UNSUPPORTED_VERSION),
     }
     assert named == set(codes.CATALOGUE.values()) - elsewhere
 

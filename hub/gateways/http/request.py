@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from hub.domain import codes
 from hub.domain.principal import Principal, Role
 from hub.domain.shapes import parse, require_shallow
+from hub.gateways.addresses import address_of, site
 from hub.services.identity import Identity
 
 Query = TypeVar("Query", bound=Struct)
@@ -25,9 +26,8 @@ async def principal(request: web.Request, identity: Identity) -> Principal:
         name = "token" if "token" in request.query else "access_token"
         raise codes.invalid(name, "a token in a query string ends up in logs; send it as a header")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise codes.HubError(codes.UNAUTHENTICATED)
-    return await identity.verify(token.strip())
+    given = token.strip() if scheme.lower() == "bearer" else None
+    return await identity.verify_request(given, site(address_of(request)))
 
 
 def require(who: Principal, role: Role) -> None:
