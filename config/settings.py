@@ -100,7 +100,19 @@ class Settings(BaseSettings):
     audit_retention: Annotated[int, Field(ge=1)] = 7_776_000
     """How long what administrators did is kept."""
     rate_commands: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(20, 1)
+    """Of one connection."""
+    rate_user_commands: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(100, 1)
+    """Of one user, on all connections and nodes together."""
     rate_connects: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(60, 60)
+    """From one address, by every live door and on all nodes together."""
+    rate_requests: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(100, 1)
+    """HTTP requests of one user, and those of one address without a good token."""
+    rate_publishes: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(2000, 1)
+    """Publications of one service by HTTP."""
+    trusted_proxies: Annotated[Names, BeforeValidator(values.networks)] = ()
+    """Whose ``X-Forwarded-For`` is believed: addresses and networks."""
+    request_timeout: Annotated[float, Field(gt=0, le=600)] = 20
+    """In which the header of an HTTP request has to be there, and again its body."""
     outbox_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     drain_seconds: Annotated[float, Field(ge=0)] = 25
     max_message: Annotated[int, Field(ge=1024)] = 65_536

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -182,6 +183,17 @@ def wire_names(value: object) -> object:
     for name in chosen if isinstance(chosen, tuple) else ():
         if not re.fullmatch(r"(user|sid):[A-Za-z0-9._:@|+=-]{1,128}", str(name)):
             raise ValueError(f"{name!r} is neither user:<userId> nor sid:<sid>")
+    return chosen
+
+
+def networks(value: object) -> object:
+    """Addresses, and networks as ``10.0.0.0/8``."""
+    chosen = split_names(value)
+    for each in chosen if isinstance(chosen, tuple) else ():
+        try:
+            ip_network(each)
+        except ValueError:
+            raise ValueError(f"{each!r} is no network such as 10.0.0.0/8 or fd00::/8") from None
     return chosen
 
 

@@ -29,11 +29,16 @@ from hub.broker.receipts import Receipts
 from hub.broker.sessions import Sessions
 from hub.broker.slots import Slots
 from hub.broker.tickets import TicketStore
+from hub.broker.windows import Windows
 from hub.delivery.cork import Cork
 from hub.delivery.witness import Witness
 from hub.domain import times
+from hub.gateways.addresses import addresses
 from hub.gateways.doors import Doors
+from hub.gateways.gate import Gate
 from hub.gateways.http.demo import DemoPage
+from hub.gateways.http.edge import EdgeRunner
+from hub.gateways.http.headers import protected
 from hub.gateways.http.health import HealthResources
 from hub.gateways.http.inbox import InboxResources
 from hub.gateways.http.jobs import JobResources
@@ -66,6 +71,7 @@ from hub.services.identity import Identity
 from hub.services.inbox.inbox import Inbox
 from hub.services.inbox.unread import InboxStores
 from hub.services.jobs import Jobs
+from hub.services.limits import Limits
 from hub.services.publish import Publishing
 from hub.services.rechecks import Rechecks
 from hub.services.recovery import Recovery
@@ -129,7 +135,8 @@ async def _serve(
     async with node(settings, handover, _address(sock)) as app:
         if demo_page:
             app.add_routes(DemoPage(settings).routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_TIMEOUT)
+        patience = settings.request_timeout
+        runner = EdgeRunner(app, patience=patience, shutdown_timeout=_STOP_TIMEOUT)
         await runner.setup()
         try:
             sock.setblocking(False)
@@ -222,7 +229,9 @@ async def node(
     authorizer = open_authorizer(settings)
     jobs = Jobs(heads, events, authorizer)
     authenticator = Authenticator(settings)
-    identity = Identity(authenticator, guests)
+    limits = Limits(settings, Windows(redis))
+    gate = Gate(limits, settings.rate_connects)
+    identity = Identity(authenticator, guests, limits)
     slots = Slots(redis, keys, settings.max_connections_per_job)
     channels = Channels(jobs, following, slots)
     rechecks = Rechecks(jobs, channels, following)
@@ -233,18 +242,19 @@ async def node(
     commands = ChannelCommands(channels).table() | InboxCommands(inbox).table()
     commands |= IdentityCommands(identity, guests, channels).table()
     rate = settings.rate_commands
-    namespace = HubNamespace(identity, guests, channels, recovery, inbox, commands, rate)
+    namespace = HubNamespace(identity, guests, channels, recovery, inbox, commands, rate, limits)
     sio.register("/", namespace)
 
-    guards = [problems, origins(settings.cors_origins)]
+    guards = [problems, addresses(settings.trusted_proxies), origins(settings.cors_origins)]
     app = web.Application(middlewares=guards, client_max_size=BODY_AT_MOST)
-    app.on_response_prepare.append(grant)
+    app.on_response_prepare.extend((grant, protected))
     watch = Watch(needed_to_connect(db, live))
     health = Health(checks(redis, db, live), watch)
-    sio.admit = watch.require
+    sio.admit, sio.gate, sio.eio.let_in = watch.require, gate, gate.let_in
     streams = Streams(channels, settings.outbox_bytes, settings.rate_commands)
     tickets = Tickets(TicketStore(redis, keys))
-    doors = Doors(identity, guests, tickets, streams, max_message=settings.max_message, cork=cork)
+    most = settings.max_message
+    doors = Doors(identity, guests, tickets, streams, gate, max_message=most, cork=cork)
     publishing = Publishing(journal, Receipts(redis, keys))
     sio.attach(app)
     if handover is not None:
@@ -270,7 +280,7 @@ async def node(
         *JobResources(identity, jobs, doors).operations(),
         *TicketResource(identity, tickets).operations(),
         *InboxResources(identity, inbox).operations(),
-        *PublishResource(identity, publishing).operations(),
+        *PublishResource(identity, publishing, limits).operations(),
         *admin.operations(),
     ]
     operations += OpenApiResource(operations, __version__).operations()
@@ -290,7 +300,7 @@ async def node(
     async with asyncio.TaskGroup() as tasks:
         works: tuple[Coroutine[Any, Any, None], ...]
         works = (following.run(live), prepare(db), sessions.run(), watch.run(), emitters.run())
-        works += (nodes.run(), slots.run(), rechecks.run())
+        works += (nodes.run(), slots.run(), rechecks.run(), limits.run())
         works += (attendance.run(), guests.run(), *admin.works())
         running = [tasks.create_task(work) for work in works]
         await live.wait_connected(_PATIENCE)
@@ -299,6 +309,7 @@ async def node(
         finally:
             for task in running:
                 task.cancel()
+    await limits.close()
     await sessions.close()
     await slots.close()
     await admin.close()

@@ -239,6 +239,14 @@ def doctor() -> None:
         table.add_row("[yellow]look[/yellow]", escape(warning))
     if report.fine:
         Console().print(table)
+    limits = Table(box=None)
+    limits.add_column("limit", no_wrap=True)
+    limits.add_column("", no_wrap=True, justify="right")
+    limits.add_column("of")
+    for row in report.limits:
+        limits.add_row(*map(escape, row))
+    if report.fine and report.limits:
+        Console().print(limits)
     if report.problems:
         _fail("\n".join(str(problem) for problem in report.problems))
 

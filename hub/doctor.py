@@ -6,6 +6,7 @@ Reads only. Every problem is told by the variable to change (contract section 1)
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,14 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
-from config.settings import Problem, Settings, SettingsError, load_settings, mask_url
+from config.settings import (
+    Problem,
+    Settings,
+    SettingsError,
+    load_settings,
+    mask_url,
+    variable,
+)
 from hub.broker.connect import command, open_redis
 from hub.broker.keys import Keys
 from hub.top import look, stuck
@@ -32,6 +40,8 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     """What works, and yet needs looking after."""
+    limits: list[tuple[str, str, str]] = field(default_factory=list)
+    """Rows of (variable, how much, of what)."""
 
 
 async def examine(env: Mapping[str, str] | None = None) -> Report:
@@ -47,8 +57,39 @@ async def examine(env: Mapping[str, str] | None = None) -> Report:
     usable = {name: value for name, value in environ.items() if name not in wrong}
     asked = ("HUB_REDIS_URL", "HUB_MONGO_URL", "HUB_MONGO_DB", "HUB_PARTITIONS")
     settings = load_settings(_only(usable, *asked), require=())
+    with contextlib.suppress(SettingsError):  # which has its lines already
+        report.limits = limits(load_settings(usable, require=()))
     await asyncio.gather(_redis(settings, report), _mongo(settings, report))
     return report
+
+
+_LIMITS = (
+    ("connects of an address", "rate_connects"),
+    ("connections of a user", "max_connections_per_user"),
+    ("connections of a node", "max_connections"),
+    ("live followers of a job", "max_connections_per_job"),
+    ("commands of a connection, messages of a raw WebSocket", "rate_commands"),
+    ("commands of a user", "rate_user_commands"),
+    ("HTTP requests of a user, or of an address without a token", "rate_requests"),
+    ("publications of a service by HTTP", "rate_publishes"),
+    ("bytes of a Socket.IO message", "max_message"),
+    ("bytes that wait for a connection", "outbox_bytes"),
+    ("seconds for the header of a request, and for its body", "request_timeout"),
+    ("seconds without a command or an event", "idle_timeout"),
+)
+_FIXED = (
+    ("bytes of an HTTP body", "1048576"),
+    ("HTTP headers of a request, bytes of each", "100, 8190"),
+    ("levels of JSON", "40"),
+    ("publications of one call", "500"),
+    ("handshakes of an address on a node, for each connect that it may make", "5"),
+)
+
+
+def limits(settings: Settings) -> list[tuple[str, str, str]]:
+    """Every limit: the variable that sets it, ``fixed`` for none, how much, and of what."""
+    found = [(variable(name), f"{getattr(settings, name)}", what) for what, name in _LIMITS]
+    return found + [("fixed", much, what) for what, much in _FIXED]
 
 
 def _only(env: Mapping[str, str], *names: str) -> dict[str, str]:

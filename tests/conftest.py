@@ -20,6 +20,7 @@ from hub import ports
 from hub.embedded import MongoServer, RedisServer
 from tests.support import secrecy
 
+PLENTY = Rate(100_000, 1)
 JWT_SECRET = "a-secret-for-tests-of-at-least-32-bytes"
 
 
@@ -79,7 +80,11 @@ async def settings(redis_server: RedisServer, mongo_server: MongoServer) -> Asyn
         mongo_db=name,
         jwt_secret=SecretStr(JWT_SECRET),
         log_format="console",
-        rate_commands=Rate(1000, 1),  # tests are in a hurry
+        rate_commands=Rate(1000, 1),  # tests are in a hurry, and all of one address
+        rate_user_commands=PLENTY,
+        rate_connects=PLENTY,
+        rate_requests=PLENTY,
+        rate_publishes=PLENTY,
     )
     await mongo_server.start()
     async with AsyncMongoClient[dict[str, object]](

@@ -176,6 +176,9 @@ class Hub(Server):
             "HUB_MAX_CONNECTIONS_PER_JOB": "1000000",
             "HUB_RATE_COMMANDS": "1000000/second",
             "HUB_RATE_CONNECTS": "1000000/second",
+            "HUB_RATE_USER_COMMANDS": "1000000/second",
+            "HUB_RATE_REQUESTS": "1000000/second",
+            "HUB_RATE_PUBLISHES": "1000000/second",
             **more,
         }
         return Program(name, [sys.executable, *arguments], env, self.directory / f"{name}.log")

@@ -22,6 +22,7 @@ from hub.app import BACKLOG, FOLLOWING, SOCKETS, node, relax_garbage_collection
 from hub.broker.hotlog import Batch
 from hub.domain.codes import Code
 from hub.domain.events import Position
+from hub.gateways.http.edge import EdgeRunner
 from hub.gateways.sio.server import Client, Namespace
 from hub.listen import listen
 from hub.services.following import Following
@@ -90,7 +91,7 @@ async def main() -> None:
     async with node(settings) as app:
         sockets = app[SOCKETS]
         sockets.register("/", Emitting(sockets.served("/"), app[FOLLOWING]))
-        runner = web.AppRunner(app, access_log=None)
+        runner = EdgeRunner(app, patience=settings.request_timeout)
         await runner.setup()
         try:
             await web.SockSite(runner, sock, backlog=BACKLOG).start()

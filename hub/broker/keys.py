@@ -50,6 +50,11 @@ def answers(question: str) -> str:
     return f"hub:{{nodes}}:answers:{question}"
 
 
+def limit(name: str) -> tuple[str, str]:
+    """Counters of a rate limit: of the last window and of this one."""
+    return f"hub:{{limit:{name}}}:last", f"hub:{{limit:{name}}}:now"
+
+
 def trace(event_id: str) -> str:
     """List of what happened to an event, where it was looked at."""
     return f"hub:trace:{event_id}"

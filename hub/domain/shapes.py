@@ -9,6 +9,9 @@ from hub.domain import codes
 
 Shape = TypeVar("Shape")
 
+DEEPEST: Final = 40
+"""Levels of any JSON that comes: free-form ``data`` may have 32 of its own."""
+
 _PATH: Final = re.compile(r" - at `(?P<path>[^`]*)`")
 _FIELD: Final = re.compile(r"(?:unknown field|required field) `(?P<field>[^`]+)`")
 
@@ -24,6 +27,22 @@ def parse(shape: type[Shape], raw: Any, *, strict: bool = True) -> Shape:
         raise explain(error) from None
     except UnicodeError:  # JSON can escape half of a surrogate pair, which is no character
         raise codes.invalid("payload", "holds what is no Unicode text") from None
+
+
+def require_shallow(document: Any, field: str) -> None:
+    """Raises INVALID_REQUEST for JSON that is nested deeper than ``DEEPEST``."""
+    level = [document]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    if any(isinstance(each, dict | list) for each in level):
+        raise codes.invalid(field, f"is nested deeper than {DEEPEST} levels")
 
 
 def explain(error: msgspec.ValidationError) -> codes.HubError:

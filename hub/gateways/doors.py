@@ -12,6 +12,8 @@ from hub.domain import channels, codes
 from hub.domain.events import Position
 from hub.domain.principal import Principal
 from hub.gateways import upgrade
+from hub.gateways.addresses import address_of
+from hub.gateways.gate import Gate
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.http.request import principal, query
 from hub.gateways.sse import HEARTBEAT, EventStream
@@ -47,6 +49,7 @@ class Doors:
         guests: Guests,
         tickets: Tickets,
         streams: Streams,
+        gate: Gate,
         *,
         max_message: int,
         cork: Cork | None = None,
@@ -55,6 +58,7 @@ class Doors:
         self._guests = guests
         self._tickets = tickets
         self._streams = streams
+        self._gate = gate
         self._max_message = max_message
         self._cork = cork
         self._pings = Heartbeats(PING_EVERY, PONG_WITHIN)
@@ -72,7 +76,7 @@ class Doors:
     async def _websocket(self, request: web.Request, kind: str | None) -> web.StreamResponse:
         who, channel, since = await self._arrival(request)
         client = RawSocket(self._streams, self._pings, who, channel)
-        client.address = request.remote or ""
+        client.address = address_of(request)
 
         def start() -> None:
             websocket = upgrade.accept(request, max_message=self._max_message, cork=self._cork)
@@ -84,12 +88,13 @@ class Doors:
         who, channel, since = await self._arrival(request)
         last = last_event_id(request.headers.get("Last-Event-ID", ""))
         client = EventStream(self._streams, self._comments, who, channel)
-        client.address = request.remote or ""
+        client.address = address_of(request)
         return await self._let_in(client, last or since, kind, lambda: client.open(request))
 
     async def _arrival(self, request: web.Request) -> tuple[Principal, str, Position | None]:
         if not self._streams.accepting:
             raise codes.HubError(codes.DRAINING, retry_after=1)
+        await self._gate.take(address_of(request))
         if "ticket" in request.query and "Authorization" not in request.headers:
             wanted = query(request, LiveQuery, repeatable=frozenset())
             who = await self._tickets.redeem(wanted.ticket or "")

@@ -14,6 +14,7 @@ from aiohttp import web
 from hub.delivery.message import Message, Notice, Reset, sse
 from hub.domain import codes
 from hub.gateways import upgrade
+from hub.gateways.http.headers import head
 from hub.gateways.http.origins import GRANTED
 from hub.gateways.stream import JobStream
 from hub.gateways.websocket import HIGH_WATER
@@ -107,7 +108,7 @@ class EventStream(JobStream):
         if transport is None:
             raise upgrade.HandshakeError("the client is gone")
         line = self._events = EventLine(transport, self)
-        granted = request.get(GRANTED, {})
+        granted = request.get(GRANTED, {}) | head(request)
         more = "".join(f"{name}: {value}\r\n" for name, value in granted.items())
         transport.write(_HEAD + more.encode() + b"\r\nretry: %d\n\n" % RETRY)
         upgrade.hand_on(request, transport, line)

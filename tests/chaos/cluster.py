@@ -25,6 +25,9 @@ SECRET: Final = "chaos-needs-a-secret-of-at-least-32-bytes"
 
 _LIMITS: Final = {  # all clients come from one address, and come again and again
     "HUB_RATE_CONNECTS": "100000/minute",
+    "HUB_RATE_USER_COMMANDS": "100000/minute",
+    "HUB_RATE_REQUESTS": "100000/minute",
+    "HUB_RATE_PUBLISHES": "100000/second",
     "HUB_MAX_CONNECTIONS_PER_JOB": "1000",
     "HUB_MAX_CONNECTIONS_PER_USER": "1000",
 }

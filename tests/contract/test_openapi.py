@@ -20,6 +20,7 @@ from hub import app
 from hub.domain import codes
 from hub.domain.publications import parse_item
 from hub.gateways.http import examples
+from hub.gateways.http.edge import EdgeRunner
 from hub.gateways.http.openapi import document
 from hub.gateways.http.operation import Operation
 from tests.e2e.conftest import system as system
@@ -37,7 +38,7 @@ EXAMPLES = os.environ.get("HUB_LIVES", "15")
 async def runner(settings: Settings) -> AsyncIterator[web.AppRunner]:
     """A node, served in this process."""
     async with app.node(settings) as application:
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        runner = EdgeRunner(application, patience=settings.request_timeout, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
@@ -115,7 +116,7 @@ async def test_every_code_that_http_answers_is_in_the_document(
     elsewhere = {
         *(codes.NOT_FOUND, codes.METHOD_NOT_ALLOWED),  # of no operation
         *(codes.IDLE_TIMEOUT, codes.SLOW_CONSUMER, codes.KICKED),
-        *(codes.UNKNOWN_COMMAND, codes.UNSUPPORTED_VERSION, codes.RATE_LIMITED),
+        *(codes.UNKNOWN_COMMAND, codes.UNSUPPORTED_VERSION),
     }
     assert named == set(codes.CATALOGUE.values()) - elsewhere
 

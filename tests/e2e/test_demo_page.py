@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from config.settings import Settings
 from hub.gateways.http.demo import DemoPage
 from hub.gateways.http.problems import problems
+from tests.support.rawhttp import wire
 from tests.support.system import System
 
 SECRET = "a secret of the tests, long enough to sign with"
@@ -66,9 +67,30 @@ async def test_the_page_and_what_is_beside_it(page: Page, tmp_path: Path) -> Non
     async with page.session.get(f"{page.url}/assets/index-1.js") as answer:
         assert answer.status == 200
         assert "immutable" in answer.headers["Cache-Control"]
-    for other in ("index-2.js", "..%2Findex.html", "%2Fetc%2Fpasswd"):
-        async with page.session.get(f"{page.url}/assets/{other}") as answer:
-            assert answer.status == 404, other
+    (tmp_path / "secret.txt").write_text("s")
+    (tmp_path / "assets" / "link.js").symlink_to(tmp_path / "secret.txt")
+    (tmp_path / "assets" / ".hidden").write_text("s")
+    for path in (
+        *("/assets/index-2.js", "/assets/", "/assets/.", "/assets/link.js", "/assets/.hidden"),
+        *("/assets/../secret.txt", "/assets/..%2fsecret.txt", "/assets/%2e%2e/secret.txt"),
+        *(
+            "/assets/%2e%2e%2fsecret.txt",
+            "/assets/..\\secret.txt",
+            "/assets/%252e%252e%252fsecret.txt",
+        ),
+        *("/assets/x/../index-1.js", "/assets/x%2f..%2findex-1.js", "/assets/%2Fetc%2Fpasswd"),
+        *(
+            "//etc/passwd",
+            "/../etc/passwd",
+            "/assets//etc/passwd",
+            f"/assets/{tmp_path}/secret.txt",
+        ),
+        *("/assets/index-1.js%00", "/secret.txt", "/index.html"),
+    ):
+        async with wire(page.url) as raw:
+            await raw.say(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            status, _, _ = await raw.answer()
+            assert status == 404, path
 
 
 async def test_a_token_for_whom_the_page_plays(page: Page) -> None:

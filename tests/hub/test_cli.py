@@ -12,7 +12,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from config.settings import Settings
+from config.settings import Settings, variable
 from hub import devfile
 from hub.devfile import DevFile
 
@@ -112,6 +112,25 @@ def test_doctor_is_content_with_what_works(settings: Settings) -> None:
     assert "Redis" in done.stdout
     assert "MongoDB" in done.stdout
     assert SECRET not in done.stdout
+
+
+def test_doctor_shows_every_limit_and_what_sets_it(settings: Settings) -> None:
+    done = hub(
+        "doctor",
+        HUB_REDIS_URL=settings.redis_url or "",
+        HUB_RATE_CONNECTS="7/5minute",
+        HUB_MAX_CONNECTIONS="many",
+    )
+    assert "HUB_MAX_CONNECTIONS: " in done.stderr
+    rows = dict(line.split()[:2] for line in done.stdout.splitlines() if "HUB_" in line)
+    assert rows["HUB_RATE_CONNECTS"] == "7/5minute"
+    assert rows["HUB_RATE_COMMANDS"] == "20/second"
+    limited = {
+        variable(name)
+        for name, field in Settings.model_fields.items()
+        if name.startswith(("rate_", "max_")) or name.endswith("_timeout") or "outbox" in name
+    }
+    assert set(rows) == limited - {"HUB_AUTHORIZE_TIMEOUT"}
 
 
 def test_doctor_names_the_variable_of_each_server_that_is_away(free_port: int) -> None:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from config.settings import Settings
 from hub.app import BANS, GUESTS, node
+from hub.gateways.http.edge import EdgeRunner
 from hub.services.bans import Bans
 from hub.services.guests import Guests
 from tests.conftest import JWT_SECRET
@@ -32,7 +33,7 @@ class Local:
 async def local_node(settings: Settings) -> AsyncIterator[Local]:
     """A node that serves."""
     async with node(settings) as app:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        runner = EdgeRunner(app, patience=settings.request_timeout, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

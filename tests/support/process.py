@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from config.settings import Settings
+from config.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parents[2]
+_RATES = ("rate_connects", "rate_user_commands", "rate_requests", "rate_publishes")
 _START = 20
 _STOP = 15
 
@@ -28,6 +29,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         "HUB_MONGO_DB": settings.mongo_db,
         "HUB_JWT_SECRET": "" if secret is None else secret.get_secret_value(),
         "HUB_LOG_FORMAT": "console",
+        **{variable(name): str(getattr(settings, name)) for name in _RATES},
         **more,
     }
 

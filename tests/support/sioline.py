@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -127,6 +127,7 @@ async def line(
     pid: object = None,
     offset: object = None,
     namespace: str = "",
+    headers: Mapping[str, str] | None = None,
     **auth: Any,
 ) -> AsyncIterator[Line]:
     """A connection of the user of ``token``. ``back``: which one it continues. ``namespace``: if it
@@ -139,7 +140,7 @@ async def line(
     query = {"EIO": "4", "transport": "websocket"}
     async with (
         aiohttp.ClientSession() as http,
-        http.ws_connect(f"{url}/socket.io/", params=query, max_msg_size=0) as ws,
+        http.ws_connect(f"{url}/socket.io/", params=query, headers=headers, max_msg_size=0) as ws,
     ):
         made = Line(ws, back.offset if back else None, namespace)
         pump = asyncio.create_task(made.pump())

@@ -21,11 +21,14 @@ class Call:
 
 
 class Script:
-    """A script of this folder, sent by its digest and loaded where a server does not know it."""
+    """A script, sent by its digest and loaded where a server does not know it. ``source``: of one
+    that a library brings; else it is in this folder."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, source: bytes | str | None = None) -> None:
         self._name = name
-        self.source = files(__package__).joinpath(f"{name}.lua").read_bytes()
+        if source is None:
+            source = files(__package__).joinpath(f"{name}.lua").read_bytes()
+        self.source = source.encode() if isinstance(source, str) else source
         self.digest = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 
     async def run(self, redis: Redis, call: Call) -> Any:

@@ -8,6 +8,7 @@ one whose name was made to point here (DNS rebinding) is told by the name.
 
 import ipaddress
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -22,20 +23,14 @@ from hub import tokens
 from hub.domain import codes
 from hub.domain.publications import UserId
 from hub.domain.shapes import parse
+from hub.gateways.http.headers import PAGE_POLICY
 from hub.gateways.http.request import answer, body
 
 DIST: Final = Path(__file__).parents[3] / "web" / "dist"
 """Where ``npm run build`` in ``web/`` puts the page."""
 
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+_HEADERS: Final = {"Content-Security-Policy": PAGE_POLICY}
+_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not built</title>
 <h1>The demo page is not built yet</h1>
 <p>Run <code>make run</code>, or <code>npm ci &amp;&amp; npm run build</code> in <code>web/</code>,
@@ -81,8 +76,9 @@ class DemoPage:
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         """A file beside it; its name changes with its content."""
-        file = self._dist / "assets" / Path(request.match_info["name"]).name
-        if not file.is_file():
+        name, folder = request.match_info["name"], (self._dist / "assets").resolve()
+        file = (folder / name).resolve() if _FILE.fullmatch(name) else folder
+        if file.parent != folder or not file.is_file():  # nor is it a link to somewhere else
             raise codes.HubError(codes.NOT_FOUND)
         headers = {**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
         return web.FileResponse(file, headers=headers)

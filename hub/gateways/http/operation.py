@@ -16,6 +16,7 @@ KNOWN: Final = (
     codes.UNAUTHENTICATED,
     codes.TOKEN_EXPIRED,
     codes.BANNED,
+    codes.RATE_LIMITED,
     codes.INVALID_REQUEST,
     codes.PAYLOAD_TOO_LARGE,
     codes.UNAVAILABLE,

@@ -14,7 +14,9 @@ GRANTED: Final = web.RequestKey("granted", dict[str, str])
 """The headers that let the page read the answer, for handlers that write their own head."""
 
 _METHODS: Final = "GET, POST, PUT, DELETE"
-_ASKED: Final = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"
+_ASKED: Final = (
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id"
+)
 _READ: Final = "ETag, Poll-Interval, Retry-After, X-Request-Id"
 _REMEMBERED: Final = "600"  # seconds that a browser need not ask again
 

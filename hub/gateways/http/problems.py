@@ -2,19 +2,19 @@
 exception becomes an answer."""
 
 import math
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
-from aiohttp import web
+import structlog
+from aiohttp import hdrs, web
 
 from config.logs import get_logger
 from hub import metrics
 from hub.domain import codes
+from hub.gateways.http.headers import REQUEST_ID, X_REQUEST_ID, request_id
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-REQUEST_ID: Final = web.AppKey("request_id", str)
 _log = get_logger(__name__)
 
 _RETRY_AFTER: Final = 2  # seconds, where nobody knows better
@@ -27,23 +27,45 @@ _BY_STATUS: Final = {
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answers with a problem where the handler raised; every problem has a ``requestId``."""
-    request_id = uuid.uuid4().hex
+    """Answers with a problem where the handler raised; every problem has a ``requestId``, which is
+    on the lines that the request logs, too."""
+    own = request[REQUEST_ID] = request_id(request)
+    if not _opens_a_connection(request):
+        structlog.contextvars.bind_contextvars(request_id=own)  # a request has a context of its own
     try:
         return await handler(request)
     except codes.HubError as error:
-        return problem(error, request_id)
+        return problem(error, own)
     except web.HTTPException as error:
-        code = _BY_STATUS.get(error.status)
-        if code is None:
-            raise
-        answer = problem(codes.HubError(code), request_id)
-        if "Allow" in error.headers:
-            answer.headers["Allow"] = error.headers["Allow"]
-        return answer
+        return of_status(error, own)
+    except web.RequestPayloadError:
+        return problem(codes.HubError(codes.INVALID_REQUEST, "the body breaks off"), own)
     except Exception:  # noqa: BLE001
-        _log.exception("http.failed", path=request.path, request_id=request_id)
-        return problem(codes.HubError(codes.INTERNAL), request_id)
+        if request.transport is None:  # the client is gone, and nobody hears the answer
+            return web.Response(status=400)
+        _log.exception("http.failed", path=request.path, request_id=own)
+        return problem(codes.HubError(codes.INTERNAL), own)
+
+
+def _opens_a_connection(request: web.Request) -> bool:
+    """Whether what this request starts outlives it: timers that it shares with other connections
+    would log its id for theirs."""
+    headers = request.headers
+    live = hdrs.UPGRADE in headers or "text/event-stream" in headers.get(hdrs.ACCEPT, "")
+    return live or request.path.startswith("/socket.io/")
+
+
+def of_status(error: web.HTTPException, request_id: str) -> web.StreamResponse:
+    """The problem of what aiohttp refuses; what is no refusal stays what it is."""
+    if error.status < 400:
+        raise error
+    code = _BY_STATUS.get(error.status)
+    if code is None:
+        code = codes.INVALID_REQUEST if error.status < 500 else codes.INTERNAL
+    answer = problem(codes.HubError(code), request_id)
+    if "Allow" in error.headers:
+        answer.headers["Allow"] = error.headers["Allow"]
+    return answer
 
 
 def problem(error: codes.HubError, request_id: str) -> web.Response:
@@ -59,7 +81,7 @@ def problem(error: codes.HubError, request_id: str) -> web.Response:
         "requestId": request_id,
         **{key: fields[key] for key in ("retry", "retryAfter", "details") if key in fields},
     }
-    headers = {"X-Request-Id": request_id}
+    headers = {X_REQUEST_ID: request_id}
     if error.code.http in (429, 503):
         headers["Retry-After"] = str(math.ceil(error.retry_after or _RETRY_AFTER))
     if error.code.http == 401:

@@ -14,6 +14,7 @@ from hub.gateways.http.documents import PublishReceipt
 from hub.gateways.http.operation import KNOWN, Answer, Header, Operation
 from hub.gateways.http.request import NoQuery, answer, body, principal, query, require
 from hub.services.identity import Identity
+from hub.services.limits import Limits
 from hub.services.publish import ITEMS_AT_MOST, Publishing, fingerprint
 
 _KEY_AT_MOST: Final = 255
@@ -28,8 +29,9 @@ class PublishBody(Struct, forbid_unknown_fields=True):
 class PublishResource:
     """The handler."""
 
-    def __init__(self, identity: Identity, publishing: Publishing) -> None:
+    def __init__(self, identity: Identity, publishing: Publishing, limits: Limits) -> None:
         self._identity = identity
+        self._limits = limits
         self._publishing = publishing
 
     def operations(self) -> list[Operation]:
@@ -75,6 +77,7 @@ class PublishResource:
         if key is not None and not 0 < len(key) <= _KEY_AT_MOST:
             raise codes.invalid("Idempotency-Key", f"has 1 to {_KEY_AT_MOST} characters")
         items = parse(PublishBody, await body(request)).items
+        await self._limits.take("publishes", who.user_id, len(items))
         by_admin = who.has(Role.ADMIN)
         if key is None:
             receipt = await self._publishing.publish(items, by_admin=by_admin)

@@ -8,7 +8,8 @@ from msgspec import Struct, structs
 
 from hub.domain import codes
 from hub.domain.principal import Principal, Role
-from hub.domain.shapes import parse
+from hub.domain.shapes import parse, require_shallow
+from hub.gateways.addresses import address_of, site
 from hub.services.identity import Identity
 
 Query = TypeVar("Query", bound=Struct)
@@ -25,9 +26,8 @@ async def principal(request: web.Request, identity: Identity) -> Principal:
         name = "token" if "token" in request.query else "access_token"
         raise codes.invalid(name, "a token in a query string ends up in logs; send it as a header")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise codes.HubError(codes.UNAUTHENTICATED)
-    return await identity.verify(token.strip())
+    given = token.strip() if scheme.lower() == "bearer" else None
+    return await identity.verify_request(given, site(address_of(request)))
 
 
 def require(who: Principal, role: Role) -> None:
@@ -62,12 +62,15 @@ def _digits(text: str) -> bool:
 
 
 async def body(request: web.Request) -> Any:
-    """The request's JSON. Raises INVALID_REQUEST, or PAYLOAD_TOO_LARGE over 1 MiB."""
+    """The request's JSON. Raises INVALID_REQUEST, also for what is nested deeper than any shape;
+    PAYLOAD_TOO_LARGE over 1 MiB."""
     raw = await request.read()
     try:
-        return msgspec.json.decode(raw)
+        document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise codes.invalid("body", f"not JSON: {error}") from None
+    require_shallow(document, "body")
+    return document
 
 
 def answer(document: Any, *, status: int = 200) -> web.Response:

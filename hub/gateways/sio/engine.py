@@ -12,7 +12,7 @@ What is overridden, and why:
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import engineio
@@ -36,11 +36,16 @@ _TEXT: Final = {"Content-Type": "text/plain; charset=UTF-8"}
 _log = get_logger(__name__)
 
 
+def _anyone(address: str) -> bool:
+    del address
+    return True
+
+
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
     """The Engine.IO server. ``outbox_bytes``: the bound of each session's outbox. ``cork``: what
     WebSockets write through. ``http_compression``: for polling and WebSocket alike.
 
-    ``accepting``: whether new sessions are let in.
+    ``accepting``: whether new sessions are let in. ``let_in``: whether those of an address are.
     """
 
     ping_interval: float
@@ -58,6 +63,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         super().__init__(**options)
         self.outbox_bytes = outbox_bytes
         self.accepting = True
+        self.let_in: Callable[[str], bool] = _anyone
         self.heartbeats = Heartbeats(self.ping_interval, self.ping_timeout)
         self.sockets: dict[str, EngineSocket] = {}
         self._cork = cork or Cork()
@@ -156,7 +162,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             self._check_origin(environ)
             response = await self._answer(request, environ)
         except Refused as refused:
-            _log.info("engine.refused", reason=refused.message, address=request.remote)
+            _log.info("engine.refused", reason=refused.message, address=environ["REMOTE_ADDR"])
             response = refused.response()
         if not response.prepared:
             response.headers.update(self._cors_headers(environ))
@@ -191,6 +197,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             return await self._posted(request, socket)
 
     async def _open(self, request: web.Request, environ: dict[str, Any]) -> web.StreamResponse:
+        if not self.let_in(environ["REMOTE_ADDR"]):
+            raise Refused(requests.TOO_OFTEN)
         transport = request.query["transport"]
         sid = self.generate_id()
         socket = self.sockets[sid] = EngineSocket(self, sid)

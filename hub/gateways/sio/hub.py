@@ -27,6 +27,7 @@ from hub.services.following import Joined, Mode
 from hub.services.guests import Guests
 from hub.services.identity import Identity
 from hub.services.inbox.inbox import Inbox
+from hub.services.limits import Limits
 from hub.services.recovery import REPLAYED_AT_MOST, Arrival, Recovery
 
 PROTOCOL_VERSION = 1
@@ -55,6 +56,7 @@ class HubNamespace:
         inbox: Inbox,
         commands: Mapping[str, Command],
         rate: Rate,
+        limits: Limits,
     ) -> None:
         self._identity = identity
         self._guests = guests
@@ -65,6 +67,7 @@ class HubNamespace:
         self._summary = channels.summary
         self._commands = dict(commands)
         self._rate = rate
+        self._limits = limits
 
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
         """Authenticates, authorizes and joins the channels; nothing is sent before CONNECT."""
@@ -159,6 +162,7 @@ class HubNamespace:
         connection.acts += 1
         if not connection.allowance.take(asyncio.get_running_loop().time()):
             await self._refuse(connection)
+        await self._count_command(connection)
         try:
             command = self._find(name)
             if len(args) > 1:
@@ -175,6 +179,16 @@ class HubNamespace:
         if allowance.flooded:
             await connection.close(codes.RATE_LIMITED, allowance.retry_after)
         raise codes.HubError(codes.RATE_LIMITED, retry_after=allowance.retry_after)
+
+    async def _count_command(self, connection: Connection) -> None:
+        """Counts a command among all those of its user."""
+        user = connection.principal.user_id
+        try:
+            self._limits.note("user_commands", user)
+        except codes.HubError as error:
+            if self._limits.flooding("user_commands", user):
+                await connection.close(codes.RATE_LIMITED, error.retry_after)
+            raise
 
     def closing(self, client: Client, code: codes.Code, retry_after: float) -> None:
         """Tells the client why its connection ends."""

@@ -6,6 +6,8 @@ from typing import Final
 
 from aiohttp import web
 
+from hub.gateways.addresses import address_of
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -24,6 +26,7 @@ BAD_REQUEST: Final = Refusal(3, "Bad request")
 FORBIDDEN: Final = Refusal(4, "Forbidden", 403)
 UNKNOWN_VERSION: Final = Refusal(5, "Unsupported protocol version")
 DRAINING: Final = Refusal(4, "Draining", 503, retry_after=1)
+TOO_OFTEN: Final = Refusal(4, "Too many requests", 429, retry_after=1)
 TOO_LARGE: Final = Refusal(3, "Payload too large", 413)
 
 
@@ -79,7 +82,7 @@ def environ(request: web.Request) -> dict[str, str]:
     found = {key: headers[name] for name, key in _HEADERS if name in headers}
     return {
         "REQUEST_METHOD": request.method,
-        "REMOTE_ADDR": request.remote or "",
+        "REMOTE_ADDR": address_of(request),
         "wsgi.url_scheme": request.url.scheme,
         **found,
     }

@@ -26,6 +26,7 @@ import socketio
 from config.logs import get_logger
 from hub import metrics
 from hub.domain import codes
+from hub.gateways.gate import Gate
 from hub.gateways.sio import packets
 from hub.gateways.sio.engine import Engine
 from hub.gateways.sio.packets import BadPacket, Packet
@@ -123,6 +124,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 
     ``admit``: called before a client is let in; raises ``HubError`` to refuse it at once.
     ``arrives``: called with the ``state`` of one that is, before it is told so.
+    ``gate``: who may connect how often.
     """
 
     eio: Engine
@@ -140,6 +142,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         self.accept_binary = accept_binary
         self.admit: Callable[[], None] = _anyone
         self.arrives: Callable[[Any], None] = _nobody_asks
+        self.gate: Gate | None = None
         self._connect_timeout = connect_timeout
         self._admission = asyncio.Semaphore(connects_at_once)
         self._served: dict[str, Namespace] = {}
@@ -263,6 +266,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             client.push(packets.CONNECT_ERROR, b'{"message":"Invalid namespace"}')
             return
         try:
+            await self._count(client)
             async with self._admission:
                 self.admit()
                 extra = await served.connect(client, data)
@@ -273,6 +277,19 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             _refuse(client, codes.HubError(codes.INTERNAL))
         else:
             await self._accept(client, served, extra)
+
+    async def _count(self, client: Client) -> None:
+        """Counts an attempt to connect, also of who makes several on one connection; one that goes
+        on and on is ended."""
+        if self.gate is None:
+            return
+        address = str(client.environ.get("REMOTE_ADDR", ""))
+        try:
+            await self.gate.take(address)
+        except codes.HubError:
+            if self.gate.flooding(address):
+                self.eio.spawn(client.socket.close())
+            raise
 
     async def _handle_event(self, client: Client, ack_id: int | None, data: list[Any]) -> None:
         """Lets the namespace handle an event; what it raises becomes the answer, here alone."""

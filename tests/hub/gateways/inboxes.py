@@ -12,6 +12,7 @@ from aiohttp import web
 
 from config.settings import Settings
 from hub import app, tokens
+from hub.gateways.http.edge import EdgeRunner
 from tests.conftest import JWT_SECRET
 from tests.support.process import Program, environment
 from tests.support.sioline import Line, line
@@ -22,7 +23,7 @@ from workers import Publisher
 async def serving(settings: Settings) -> AsyncIterator[str]:
     """A node in this process; its URL."""
     async with app.node(settings) as application:
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        runner = EdgeRunner(application, patience=settings.request_timeout, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
