@@ -71,7 +71,7 @@ async def measure(server: Server, load: Load, tell: Tell) -> AsyncIterator[Row]:
             yield await meter.row(name, call, load.times)
         await inbox.touch()
         tell("every announcement is touched")
-        for name in ("list, first page", "unread count"):
+        for name in ("list, first page", "unread count, counted"):
             yield await meter.row(f"{name}, all touched", CALLS[name], load.times)
         tell(f"marking all, for at most {load.patience:g} s each time")
         for name in ("mark all", "mark all again"):

@@ -26,7 +26,7 @@ def test_every_call_is_told(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     rows = {row["case"]: row for row in map(json.loads, rows_file.read_text().splitlines())}
-    touched_rows = ["list, first page, all touched", "unread count, all touched"]
+    touched_rows = ["list, first page, all touched", "unread count, counted, all touched"]
     assert list(rows) == [*CALLS, *touched_rows, "mark all", "mark all again"]
     for case, row in rows.items():
         assert (row["command"], row["variant"]) == ("inbox", "hub")
@@ -37,6 +37,6 @@ def test_every_call_is_told(tmp_path: Path) -> None:
         assert row["p50_ms"] > 0
         assert case in done.stdout
         assert case in done.stderr
-    untouched, touched = rows["unread count"], rows["unread count, all touched"]
+    untouched, touched = rows["unread count"], rows["unread count, counted, all touched"]
     assert touched["documents"] > untouched["documents"]
     assert ET.parse(plot).getroot().tag.endswith("svg")
