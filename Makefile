@@ -14,7 +14,7 @@ STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos fuzz fuzz-wire lint format proxies browser screenshots check-tools clean
+.PHONY: help run test chaos fuzz fuzz-wire check lint format proxies browser screenshots check-tools clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ fuzz: $(STAMPS)/dev ## Try LIVES random orders of joins, cuts and faults on real
 
 fuzz-wire: $(STAMPS)/dev web/node_modules/.stamp ## Send a hub PACKETS malformed packets while others are served (ARGS="--seed 1")
 	@$(BIN)/python -m tests.fuzz --packets $(PACKETS) $(ARGS)
+
+check: $(STAMPS)/dev ## Ask whether a locked package is known to be vulnerable (needs the advisory services)
+	@.ci/audit
 
 lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -26,12 +26,18 @@ class Attacker:
     by the way in which they were sent."""
 
     def __init__(
-        self, port: int, malice: Malice, token: Callable[[], str], budget: Callable[[int], int]
+        self,
+        port: int,
+        malice: Malice,
+        token: Callable[[], str],
+        budget: Callable[[int], int],
+        number: int,
     ) -> None:
         self._port = port
         self._malice = malice
         self._token = token
         self._budget = budget
+        self._number = number
         self.sent: Counter[str] = Counter()
 
     async def run(self) -> None:
@@ -40,8 +46,8 @@ class Attacker:
             *(self.requests, self.polls, self.sockets, self.frames, self.strangers, self.followers),
             *(self.commands, self.commands, self.commands),
         )
+        way = ways[self._number % len(ways)]  # so that there is each of them
         while wanted := self._budget(_IN_A_ROW):
-            way = self._malice.pick(*ways)
             for _ in range(wanted):
                 left = wanted - self.sent["now"]
                 if left <= 0:
@@ -49,6 +55,7 @@ class Attacker:
                 with contextlib.suppress(*_GONE):
                     await way(left)
             self.sent["now"] = 0
+            way = self._malice.pick(*ways)
 
     def _count(self, way: str, number: int = 1) -> None:
         self.sent[way] += number

@@ -138,7 +138,7 @@ async def _attack(system: System, packets: int, report: Report, tell: Tell) -> N
         malice = Malice(f"{report.seed}/{number}")
         some = Malice(f"{report.seed}/{number}/users")
         attackers.append(
-            Attacker(port, malice, lambda some=some: some.pick(*users), budget.take)  # type: ignore[misc]
+            Attacker(port, malice, lambda some=some: some.pick(*users), budget.take, number)  # type: ignore[misc]
         )
     began = time.monotonic()
     async with _Others(system) as others:
