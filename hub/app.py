@@ -48,7 +48,6 @@ from hub.gateways.http.origins import grant, origins
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
 from hub.gateways.http.tickets import TicketResource
-from hub.gateways.malformed import say_little
 from hub.gateways.sio.commands import ChannelCommands
 from hub.gateways.sio.drain import drain
 from hub.gateways.sio.emissions import Emissions
@@ -115,7 +114,6 @@ def run_node(
     on an address. ``demo_page``: it serves the page, and the tokens for it, to whoever comes.
     """
     setup_logging(settings.log_level, settings.log_format)
-    say_little()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, sock, on_ready, handover, demo_page=demo_page))
 

@@ -28,7 +28,8 @@ PATIENCE: Final = 0.2
 _STEPS: Final = 4
 _PAUSE: Final = 0.5  # seconds that Redis is not asked after it failed
 
-_REFUSED_AT_MOST: Final = 10_000  # that a node remembers
+_REMEMBERED: Final = 10_000  # users and addresses of which a node knows something
+_BUNDLES: Final = 20  # in which a rate is reported
 _FLOOD: Final = 5  # times what a period allows
 _SLACK: Final = 0.005  # seconds: Redis counts in milliseconds
 _log = get_logger(__name__)
@@ -62,6 +63,7 @@ class Limits:
             "requests": _item("requests", settings.rate_requests),
         }
         self._refused: OrderedDict[tuple[What, str], _Refused] = OrderedDict()
+        self._unsaid: OrderedDict[tuple[What, str], tuple[int, float]] = OrderedDict()
         self._counting: set[asyncio.Task[bool]] = set()
         self._trouble = Trouble(_log, "limits.not_counted", "limits.counted_again")
         self._pause = 0.0  # until when Redis is not asked, after it failed
@@ -84,9 +86,19 @@ class Limits:
 
     def note(self, what: What, who: str) -> None:
         """The same for what is not worth a wait: it is counted while it is done, and who has done
-        too much is refused the next time. Raises ``HubError``."""
+        too much is refused the next time. Redis is told of a twentieth of the rate at a time, and
+        of less than that in a whole period not at all. Raises ``HubError``."""
         self._check(what, who)
-        self._begin(what, who, 1)
+        item, now = self._items[what], self._clock()
+        count, since = self._unsaid.pop((what, who), (0, now))
+        if now - since > item.get_expiry():
+            count, since = 0, now
+        if (count + 1) * _BUNDLES >= item.amount:
+            self._begin(what, who, count + 1)
+        else:
+            self._unsaid[what, who] = count + 1, since
+            if len(self._unsaid) > _REMEMBERED:
+                self._unsaid.popitem(last=False)
 
     def flooding(self, what: What, who: str) -> bool:
         """Whether so much was refused that no well-meaning client would go on."""
@@ -136,7 +148,7 @@ class Limits:
             return True
         self._refused[what, who] = _Refused(self._clock() + _wait(item, cost, *window), 0)
         self._refused.move_to_end((what, who))
-        while len(self._refused) > _REFUSED_AT_MOST:
+        while len(self._refused) > _REMEMBERED:
             self._refused.popitem(last=False)
         return False
 

@@ -133,6 +133,27 @@ async def test_what_is_noted_is_refused_the_next_time(settings: Settings) -> Non
             limits.note("connects", "a")
 
 
+async def test_redis_is_told_of_a_twentieth_of_the_rate_at_a_time(settings: Settings) -> None:
+    clock = Clock()
+    async with counting(few(settings, 100), clock) as limits:
+
+        async def noted(times: int) -> int:
+            """How many round trips that takes."""
+            before = sum(metrics.STORES.counts("redis", "limit_acquire"))
+            for _ in range(times):
+                limits.note("connects", "a")
+                await asyncio.gather(*limits._counting)
+            return sum(metrics.STORES.counts("redis", "limit_acquire")) - before
+
+        assert await noted(4) == 0
+        clock.now += 61
+        assert await noted(4) == 0  # what was long ago does not count
+        assert await noted(1) == 1
+        assert await noted(100) == 20
+        with pytest.raises(codes.HubError):
+            limits.note("connects", "a")
+
+
 async def test_without_redis_nobody_is_refused_or_waits_long(
     settings: Settings, redis_server: RedisServer
 ) -> None:
