@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from io import BytesIO, StringIO
+from io import BytesIO
 
 import aiohttp
 import pytest
@@ -67,19 +67,12 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
+def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
     """Everything that was logged since it was asked for last, as text."""
-    root, lines = logging.getLogger(), StringIO()
+    root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    monkeypatch.setattr("sys.stderr", lines)
     setup_logging("INFO", "json")
-
-    def read() -> str:
-        told = lines.getvalue()
-        lines.truncate(lines.seek(0))
-        return told
-
-    yield read
+    yield lambda: capsys.readouterr().err
     root.handlers[:] = handlers
     root.setLevel(level)
 
