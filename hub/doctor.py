@@ -81,6 +81,7 @@ _FIXED = (
     ("bytes of an HTTP body", "1048576"),
     ("HTTP headers of a request, bytes of each", "100, 8190"),
     ("levels of JSON", "40"),
+    ("channels that a connection follows", "100"),
     ("publications of one call", "500"),
     ("handshakes of an address on a node, for each connect that it may make", "5"),
 )

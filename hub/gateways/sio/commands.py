@@ -5,12 +5,16 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hub import metrics
 from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.shapes import parse
 from hub.gateways.sio.connection import Answer, Command, Connection, ok, position_fields
 from hub.services.channels import Channels, required_channel
 from hub.services.following import Joined
+
+SUBSCRIPTIONS_AT_MOST: Final = 100
+"""Channels that one connection follows, those that its user has anyway included."""
 
 _SNAPSHOT: Final = 2048  # bytes of a job's snapshot, and of what else an answer has, about
 
@@ -52,6 +56,7 @@ class ChannelCommands:
         wanted = parse(Subscribe, raw)
         channel = required_channel(wanted.channel)
         since = position_of(wanted)
+        _make_room(connection, wanted.channel)
         await connection.session.unsettle()
         known = _is_known(connection, wanted.channel, since)
 
@@ -84,6 +89,15 @@ class ChannelCommands:
     def table(self) -> dict[str, Command]:
         """The commands by name."""
         return {"subscribe": self.subscribe, "unsubscribe": self.unsubscribe}
+
+
+def _make_room(connection: Connection, channel: str) -> None:
+    """Raises CONFLICT when the connection follows as many channels as one may."""
+    held = {*connection.channels, *connection.promised}
+    if channel not in held and len(held) >= SUBSCRIPTIONS_AT_MOST:
+        metrics.LIMITED.add(1, "subscriptions")
+        most = f"a connection follows at most {SUBSCRIPTIONS_AT_MOST} channels"
+        raise codes.HubError(codes.CONFLICT, most)
 
 
 def _is_known(connection: Connection, channel: str, since: Position | None) -> bool:

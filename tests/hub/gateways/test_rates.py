@@ -7,6 +7,7 @@ from typing import Any
 from config.settings import Rate, Settings
 from hub import metrics, tokens
 from hub.domain.ids import uuid7
+from hub.gateways.sio.commands import SUBSCRIPTIONS_AT_MOST
 from tests.conftest import JWT_SECRET
 from tests.hub.gateways.inboxes import Device, House, running_house
 from tests.support.doors import bearer
@@ -199,3 +200,24 @@ async def test_publications_are_counted_by_service(settings: Settings) -> None:
         await device.counts(12)
         titles = [each["title"] for each in (await device.list())["items"]]
         assert titles == ["second"] * 6 + ["first"] * 6
+
+
+async def test_a_connection_follows_so_many_channels(settings: Settings) -> None:
+    async with running_house(settings) as house:
+        client, before = await house.device(), limited("subscriptions")
+
+        async def follow(number: int) -> dict[str, Any]:
+            answer: dict[str, Any] = await client.line.command(
+                "subscribe", {"channel": f"topic:t{number}"}
+            )
+            return answer
+
+        held = len(client.line.hello["channels"])
+        for number in range(held, SUBSCRIPTIONS_AT_MOST):
+            assert (await follow(number))["ok"]
+        refused = await follow(SUBSCRIPTIONS_AT_MOST)
+        assert (refused["error"]["code"], refused["error"]["retry"]) == ("CONFLICT", False)
+        assert limited("subscriptions") == before + 1
+        assert (await follow(held))["ok"], "it is one of them"
+        await client.line.command("unsubscribe", {"channel": f"topic:t{held}"})
+        assert (await follow(SUBSCRIPTIONS_AT_MOST))["ok"]
