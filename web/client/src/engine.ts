@@ -30,6 +30,7 @@ export interface EngineOptions {
 
 const RESUMED = 50; // channels that a connect may resume
 const INBOX_POLL = 10;
+const RECOUNT = 3; // seconds within which all clients ask anew, where one event changed many counts
 const SOCKET_AGAIN = 30; // seconds between attempts of the socket while polling works
 
 export class Engine implements FollowHost {
@@ -39,6 +40,7 @@ export class Engine implements FollowHost {
   readonly #options: EngineOptions;
   readonly #follows = new Map<string, Follow>();
   readonly #inboxPoll = new Timer();
+  readonly #recount = new Timer();
   readonly #again = new Timer();
   readonly #pause = new Timer();
   #pollFailures = 0;
@@ -70,7 +72,7 @@ export class Engine implements FollowHost {
   close(): void {
     this.#over = true;
     this.line.close();
-    for (const timer of [this.#inboxPoll, this.#again, this.#pause]) timer.clear();
+    for (const timer of [this.#inboxPoll, this.#recount, this.#again, this.#pause]) timer.clear();
     for (const follow of this.#follows.values()) follow.close();
   }
 
@@ -204,12 +206,27 @@ export class Engine implements FollowHost {
       if (state === "PREFERENCES" || state === "SUBSCRIPTIONS") {
         this.#preferences = undefined;
         this.#reload(true);
+      } else if (state === "EXPIRED") {
+        const known = new Set(box.get().items.map((item) => item.id));
+        box.update((now) => inbox.withEnded(now, ids ?? [], unread));
+        const unsure = !unread && ids?.some((id) => !known.has(id));
+        if (unsure) this.#recount.set(Math.random() * RECOUNT, () => void this.#count());
       } else if (all ?? ids?.length) {
         const mark = { ids: all ? ("all" as const) : ids!, as: state, ...(upTo ? { upTo } : {}) };
         box.update((now) => inbox.withMark(now, mark, envelope.timestamp));
         if (current && same(current.payload, mark)) this.#settled(current.id); // our own, counted now
       }
       box.update((now) => inbox.withUnread(now, unread));
+    }
+  }
+
+  /** Asks what is unread, where an announcement ended that this client does not know. */
+  async #count(): Promise<void> {
+    try {
+      const unread = (await this.http.get<Unread>("/v1/notifications/unread-count")).body!;
+      this.state.inbox.update((now) => inbox.withUnread(now, unread));
+    } catch {
+      // the next `unread` of any kind is exact
     }
   }
 

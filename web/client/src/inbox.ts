@@ -142,6 +142,15 @@ export function withMark(state: InboxState, mark: MarkPayload, at: string): Inbo
   return changed ? { ...state, items } : state;
 }
 
+/** The state without what has ended. Without a count, what is known as unread is that much less. */
+export function withEnded(state: InboxState, ids: string[], unread?: Unread): InboxState {
+  const ended = new Set(ids);
+  const items = state.items.filter((item) => !ended.has(item.id));
+  const gone = state.items.filter((item) => ended.has(item.id) && isUnread(item)).length;
+  const next = { ...state, items };
+  return unread ? withUnread(next, unread) : counted({ ...next, announced: next.announced - gone });
+}
+
 /** What a mark will change the count by, as far as this client can know. */
 export function deltaOf(state: InboxState, mark: MarkPayload, at: string): number {
   const unread = (items: Notification[]): number => items.filter(isUnread).length;

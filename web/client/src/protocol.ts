@@ -129,8 +129,9 @@ export interface EventData {
   JOB_FAILED: Failure;
   NOTIFICATION_CREATED: Notification & { unread?: Unread; updated?: boolean };
   NOTIFICATIONS_CHANGED: {
-    ids?: string[]; all?: true; upTo?: string; unread: Unread;
-    state: Mark | "PREFERENCES" | "SUBSCRIPTIONS";
+    /** Without `unread` only where an announcement ended, which is the same event for everyone. */
+    ids?: string[]; all?: true; upTo?: string; unread?: Unread;
+    state: Mark | "EXPIRED" | "PREFERENCES" | "SUBSCRIPTIONS";
   };
   BROADCAST: { title: string; body: string; severity: Severity };
 }

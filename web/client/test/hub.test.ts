@@ -98,6 +98,17 @@ describe("a job", () => {
 });
 
 describe("the inbox", () => {
+  test("what ends by itself is gone from every device that listens", async () => {
+    const ana = user();
+    const [laptop, phone] = [client(ana), client(ana)];
+    await Promise.all([online(laptop), online(phone)]);
+    await worker.notify([ana], "stays");
+    await worker.notify([ana], "ends", { expiresAt: new Date(Date.now() + 2500).toISOString() });
+    for (const each of [laptop, phone]) await until(each.inbox(), ({ count }) => count === 2);
+    for (const each of [laptop, phone]) await until(each.inbox(), ({ count }) => count === 1);
+    expect(phone.inbox().get().items.map(({ title }) => title)).toEqual(["stays"]);
+  });
+
   test("counts, lists and marks, and the user's other device agrees", async () => {
     const ana = user();
     const [laptop, phone] = [client(ana), client(ana)];

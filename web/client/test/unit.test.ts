@@ -122,6 +122,15 @@ describe("an inbox", () => {
     expect(inbox.withUnread(told, { count: 4, version: 6 }).count).toBe(4);
   });
 
+  test("what ended is gone, and without a count what was unread of it counts less", () => {
+    const read = inbox.withMark(loaded(), { ids: ["1"], as: "READ" }, NOW);
+    const ended = inbox.withEnded(read, ["1", "2", "9"]);
+    expect(inbox.view(ended, "ALL").map(({ id }) => id)).toEqual(["3"]);
+    expect(ended.count).toBe(2);
+    expect(inbox.withUnread(ended, { count: 1, version: 6 }).count).toBe(1);
+    expect(inbox.withEnded(read, ["3"], { count: 2, version: 6 })).toMatchObject({ count: 2 });
+  });
+
   test("shows a list as far as it is loaded, and nothing expired", () => {
     const page = { items: [note("3"), note("2", { expiresAt: "2026-01-28T10:30:00Z" })], nextCursor: "c", unread: { count: 3, version: 5 } };
     const state = inbox.withNotification(inbox.withPage(inbox.emptyInbox(), "ALL", page, true), note("1"), false);
