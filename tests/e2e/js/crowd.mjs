@@ -24,6 +24,9 @@ const clients = tokens.map((token, number) => {
     report("hello", number, now());
   });
   socket.on("event", take);
+  socket.on("connect_error", ({ data }) => { // a refusal that is to be tried again is the application's to try
+    if (data?.retry) setTimeout(() => socket.connect(), (data.retryAfter ?? 1) * 1000);
+  });
   socket.on("closing", (closing) => client.closing.push(closing));
   socket.on("disconnect", () => {
     socket.io.uri = urls[++client.at % urls.length]; // as a proxy would: the next attempt is another node's
