@@ -21,9 +21,10 @@ from hub.domain.ids import uuid7
 from hub.domain.inbox import Announcement, Key
 from hub.domain.notifications import Item
 from hub.domain.readstate import As, State
-from hub.services.inbox import lists
+from hub.services.inbox import announcing, lists
 from hub.services.inbox.marking import Marks
-from hub.services.inbox.unread import InboxStores, Unreads
+from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.unread import Unreads
 from hub.stores.announcements import Announcements
 from hub.stores.inboxes import Inboxes
 from hub.stores.mongo import ensure_indexes
@@ -64,14 +65,19 @@ class Subject:
             await self.stores.notifications.put([_item(number) for number in numbers])
             if numbers.stop % (10 * _BATCH) == 0:
                 tell(f"{numbers.stop} of {count} notifications stored")
-        await self.stores.announcements.insert_once(
-            [_announcement(number, count - 1 - 10 * number) for number in range(announced)]
-        )
+        several = [_announcement(number, count - 1 - 10 * number) for number in range(announced)]
+        noted = await announcing.announce(self.stores, several)
+        await announcing.date(self.stores, noted)
         await self.stores.inboxes.enter([USER], Position("", 0))
         await self._changed()
         self.count, self.announced = count, announced
         self._markable = (_id(number) for number in range(count) if number % 10 == 0)
         self._announced = (_announcement_id(number) for number in range(announced))
+
+    async def announce(self, number: int) -> None:
+        """Announces something to all."""
+        noted = await announcing.announce(self.stores, [_announcement(number, number)])
+        await announcing.date(self.stores, noted)
 
     async def touch(self) -> None:
         """As if the user had read every announcement."""
@@ -211,6 +217,4 @@ def _state(number: int, at: datetime) -> State:
 def _announcement(number: int, among: int) -> Announcement:
     at = _at(among)
     says = _content(f"bench.{number % _TYPES}", number)
-    return Announcement(
-        _announcement_id(number), "all", "e", number + 1, at, at + _KEPT, says, False, False
-    )
+    return Announcement(_announcement_id(number), "all", "e", number + 1, at, at + _KEPT, says)

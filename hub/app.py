@@ -68,7 +68,7 @@ from hub.services.guests import Guests
 from hub.services.health import Health, Watch
 from hub.services.identity import Identity
 from hub.services.inbox.inbox import Inbox
-from hub.services.inbox.unread import InboxStores
+from hub.services.inbox.stores import InboxStores
 from hub.services.jobs import Jobs
 from hub.services.limits import Limits
 from hub.services.publish import Publishing

@@ -196,7 +196,7 @@ def audit_unread() -> None:
 
     from config.settings import load_settings
     from hub.services.inbox.audit import audit
-    from hub.services.inbox.unread import InboxStores
+    from hub.services.inbox.stores import InboxStores
     from hub.stores.announcements import Announcements
     from hub.stores.inboxes import Inboxes
     from hub.stores.mongo import WRITE_TIMEOUT, open_mongo

@@ -24,7 +24,7 @@ from hub.broker.traces import TraceStore
 from hub.delivery.witness import Witness
 from hub.domain.ids import uuid7
 from hub.services.inbox.expiry import Expiry
-from hub.services.inbox.unread import InboxStores
+from hub.services.inbox.stores import InboxStores
 from hub.services.ingest.batch import Ingest, Stores
 from hub.services.ingest.worker import BLOCK, IngestWorker
 from hub.services.tracing import Tracer

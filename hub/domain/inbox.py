@@ -21,6 +21,13 @@ TOPICS_AT_MOST: Final = 40
 MUTED_AT_MOST: Final = 200
 """Types, and topics, that one user may mute."""
 
+EVERYBODYS: Final = 1024
+"""By how much a change that concerns everybody raises each version: more than a batch of ingest has
+events for one user, whose versions follow each other."""
+
+NEVER: Final = 1 << 62
+"""Stands for a version of everybody's that is still to come."""
+
 
 class Unread(Struct, frozen=True):
     """How many notifications a user has not read, exactly. ``version`` never goes back for a user
@@ -46,34 +53,51 @@ class Preferences(Struct, frozen=True):
 
 
 class Settled(Struct, frozen=True):
-    """A count that was settled with its version: whoever has that version has this count. Nothing
-    that is in it ends before ``until``."""
+    """A count that was settled with its version, which is made of the user's own ``changes`` and
+    the version of ``everybody``. Nothing that is in it ends before ``until``."""
 
-    unread: Unread
+    count: int
+    changes: int
+    everybody: int
     until: datetime
 
-    def holds(self, version: int, now: datetime) -> bool:
-        """Whether it is what is unread at ``version``."""
-        return self.unread.version == version and now < self.until
+    @property
+    def version(self) -> int:
+        """The version that it is of."""
+        return self.changes + EVERYBODYS * self.everybody
+
+
+class Everybody(Struct, frozen=True):
+    """What concerns all users. ``version``: how often announcements came, or ended. ``came``,
+    ``gone``: the version of that by id, of those that do not say so themselves yet."""
+
+    version: int = 0
+    came: Mapping[str, int] = {}
+    gone: Mapping[str, int] = {}
 
 
 class Member(Struct, frozen=True):
     """A user as the owner of an inbox.
 
-    ``version``: of the unread count; ``changes``: the user's own part of it. ``since``: the end of
-    ``all`` when the user was first seen, None before. ``topics``: those subscribed to, with the
-    end of their logs at that time. ``settled``: the count that was settled last, if any.
-    ``stored``: whether anything is known of the user.
+    ``changes``: how often the user's own inbox changed; ``everybody``: what concerns all, read
+    along with it. ``since``: the end of ``all`` when the user was first seen, None before.
+    ``topics``: those subscribed to, with the end of their logs at that time. ``settled``: the count
+    that was settled last, if any. ``stored``: whether anything is known of the user.
     """
 
     user_id: str
-    version: int = 0
     changes: int = 0
+    everybody: Everybody = Everybody()
     since: Position | None = None
     topics: Mapping[str, Position] = {}
     preferences: Preferences = Preferences()
     settled: Settled | None = None
     stored: bool = True
+
+    @property
+    def version(self) -> int:
+        """Of the unread count."""
+        return self.changes + EVERYBODYS * self.everybody.version
 
     def starts(self) -> dict[str, Position]:
         """Where the user's announcements begin, by channel."""
@@ -89,8 +113,8 @@ class Key(Struct, frozen=True, order=True):
 
 
 class Announcement(Struct, frozen=True):
-    """What went to a topic or to all. ``ends_at``: when it stops counting; ``expired``: that it has
-    stopped, and every count since then knows."""
+    """What went to a topic or to all. ``ends_at``: when it stops counting. ``came``, ``gone``: the
+    version of everybody's since which it counts, and since which it does not any more."""
 
     id: str
     channel: str
@@ -100,7 +124,12 @@ class Announcement(Struct, frozen=True):
     ends_at: datetime
     content: dict[str, Any]
     critical: bool = False
-    expired: bool = False
+    came: int = NEVER
+    gone: int = NEVER
+
+    def counts(self, everybody: int) -> bool:
+        """Whether it does, at a version of everybody's."""
+        return self.came <= everybody < self.gone
 
     @property
     def key(self) -> Key:
@@ -128,17 +157,18 @@ def is_visible(member: Member, announcement: Announcement) -> bool:
 def untouched(
     member: Member, announcements: Iterable[Announcement], touched: Collection[str]
 ) -> list[Announcement]:
-    """The announcements that are in the user's inbox without a state of their own, newest first:
-    all of them are unread. ``touched``: ids of those that have one."""
+    """Those of ``announcements`` that are in the user's inbox without a state of their own, newest
+    first: all of them are unread. ``touched``: ids of those that have one."""
     starts = member.starts()
-    found = []
-    for each in announcements:
-        start = starts.get(each.channel)
-        if start is None or each.expired or each.id in touched or not _after(each, start):
-            continue
-        if not _mutes(member, each):
-            found.append(each)
+    found = [
+        each for each in announcements if each.id not in touched and _is_for(member, starts, each)
+    ]
     return sorted(found, key=lambda each: each.key, reverse=True)
+
+
+def _is_for(member: Member, starts: Mapping[str, Position], announcement: Announcement) -> bool:
+    start = starts.get(announcement.channel)
+    return start is not None and _after(announcement, start) and not _mutes(member, announcement)
 
 
 def _after(announcement: Announcement, start: Position) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct, UnsetType
 
 from hub.domain import channels, publications, times
-from hub.domain.inbox import Announcement, Key
+from hub.domain.inbox import NEVER, Announcement, Key
 from hub.domain.readstate import State
 
 Scope = Literal["USER", "TOPIC", "ALL"]
@@ -101,7 +101,7 @@ def copy(announcement: Announcement, recipient: str, state: State = State()) -> 
         created_at=announcement.created_at,
         ends_at=announcement.ends_at,
         state=state,
-        expired=announcement.expired,
+        expired=announcement.gone < NEVER,
     )
 
 

@@ -3,41 +3,35 @@ often the unread count may have changed, and what it was found to be.
 
 The version of a user's unread count is the number of changes of the user's own inbox, plus
 ``EVERYBODYS`` times the number of those that concern everybody (an announcement came, or ended).
-Both only rise. Whoever changes what is counted raises the version *afterwards*; whoever counts
-reads the version *first*. So a count has at least all the changes that its version has. The first
-count of a version is settled here, so that all who ask get the same
-(docs/decisions/0017-versions-rise-after-the-change.md).
+Both only rise. Whoever changes what is stored for a user raises the version *afterwards*; whoever
+counts reads the version *first*. So a count has at least all the changes that its version has. The
+first count of a user's own changes is settled here, so that all who ask get the same
+(docs/decisions/0017-versions-rise-after-the-change.md). Of what concerns everybody, each version
+says which change made it (docs/decisions/0034-announcements-belong-to-a-version.md).
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from msgspec import Struct
-from pymongo import UpdateOne, WriteConcern
+from msgspec.structs import asdict
+from pymongo import ReturnDocument, UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hub.domain.events import Position
-from hub.domain.inbox import TOPICS_AT_MOST, Member, Preferences, Settled, Unread
+from hub.domain.inbox import TOPICS_AT_MOST, Everybody, Member, Preferences, Settled
 from hub.stores.mongo import Collection, Database, Document
 
-EVERYBODY: Final = ""
-"""Stands for all users where a version is raised."""
-
-EVERYBODYS: Final = 1024
-"""By how much a change that concerns everybody raises each version: more than a batch of ingest has
-events for one user, whose versions follow each other."""
-
+_EVERYBODY: Final = ""  # the document that is of no user
 _DUPLICATE_KEY: Final = 11000
 _REMEMBERED: Final = 100
 
 
 class Claim(Struct, frozen=True):
-    """That a user's count is ``settled`` at its version, as long as the user's own ``changes`` are
-    what they were. ``steps``: versions that are taken along with it, the last of which it is of.
-    """
+    """That the count of ``member`` is ``settled``, if nothing of the user's own has changed since
+    the member was read. ``steps``: changes that are made along with it."""
 
-    user_id: str
-    changes: int
+    member: Member
     settled: Settled
     steps: int = 0
 
@@ -53,16 +47,16 @@ class Inboxes:
     async def read(self, users: Iterable[str]) -> dict[str, Member]:
         """Each of ``users`` as a member, in one round trip."""
         wanted = set(users)
-        query = {"_id": {"$in": [*wanted, EVERYBODY]}}
+        query = {"_id": {"$in": [*wanted, _EVERYBODY]}}
         cursor = self._inboxes.find(query, {"causes": 0}, batch_size=len(wanted) + 2)
         found = {document["_id"]: document for document in await cursor.to_list()}
-        common = found.get(EVERYBODY, {}).get("version", 0)
-        return {user: _member(user, found.get(user), common) for user in wanted}
+        everybody = _everybody(found.get(_EVERYBODY))
+        return {user: _member(user, found.get(user), everybody) for user in wanted}
 
     async def users(self) -> AsyncIterator[str]:
         """Everybody who has an inbox, in no order."""
         async for document in self._inboxes.find({}, {"_id": 1}):
-            if document["_id"] != EVERYBODY:
+            if document["_id"] != _EVERYBODY:
                 yield document["_id"]
 
     async def raise_versions(self, causes: Sequence[tuple[str, str, int]]) -> None:
@@ -94,18 +88,36 @@ class Inboxes:
             else:
                 return
 
+    async def note(self, *, came: Sequence[str] = (), gone: Sequence[str] = ()) -> Everybody:
+        """Raises everybody's version, which announcements came with, or ended with. Says what is
+        not dated yet, these included. An announcement that is dated already stays so."""
+        change = [
+            {"$set": {"version": {"$add": [{"$ifNull": ["$version", 0]}, 1]}}},
+            {"$set": {"came": _more("$came", came), "gone": _more("$gone", gone)}},
+        ]
+        where, after = {"_id": _EVERYBODY}, ReturnDocument.AFTER
+        try:
+            found = await self._inboxes.find_one_and_update(
+                where, change, upsert=True, return_document=after
+            )
+        except DuplicateKeyError:  # another one made the document in the same moment
+            found = await self._inboxes.find_one_and_update(where, change, return_document=after)
+        return _everybody(found)
+
+    async def dated(self, noted: Everybody) -> None:
+        """The announcements say themselves when they came, and ended."""
+        over = {"came": {"id": {"$in": [*noted.came]}}, "gone": {"id": {"$in": [*noted.gone]}}}
+        await self._inboxes.update_one({"_id": _EVERYBODY}, {"$pull": over})
+
     async def settle(self, claims: Sequence[Claim]) -> bool:
-        """Settles counts that are new with their versions, in one round trip. False when any of
-        them is not: it was settled by somebody else, or the version rose meanwhile."""
+        """Settles counts that are new, in one round trip. False when any of them is not: somebody
+        else settled one, or something changed meanwhile."""
         writes = [
             UpdateOne(
                 {
-                    "_id": each.user_id,
-                    "version": each.changes or {"$in": [None, 0]},
-                    "$or": [
-                        {"counted.version": {"$lt": each.settled.unread.version}},
-                        {"counted": None},
-                    ],
+                    "_id": each.member.user_id,
+                    "version": each.member.changes or {"$in": [None, 0]},
+                    **_as_it_was(each.member.settled),
                 },
                 {"$set": {"counted": _settled_fields(each.settled)}}
                 | ({"$inc": {"version": each.steps}} if each.steps else {}),
@@ -188,24 +200,46 @@ def _position_fields(position: Position) -> Document:
     return {"epoch": position.epoch, "offset": position.offset}
 
 
+def _more(noted: str, ids: Sequence[str]) -> Document:
+    """What is noted, and ``ids`` at the version that is new. One may be there already: then the
+    earlier version is the right one."""
+    new = [{"id": {"$literal": id_}, "at": "$version"} for id_ in ids]
+    return {"$concatArrays": [{"$ifNull": [noted, []]}, new]}
+
+
+def _everybody(document: Document | None) -> Everybody:
+    found = document or {}
+    return Everybody(
+        found.get("version", 0), _first(found.get("came", ())), _first(found.get("gone", ()))
+    )
+
+
+def _first(noted: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """The earliest version by id."""
+    return {each["id"]: each["at"] for each in sorted(noted, key=lambda each: -each["at"])}
+
+
+def _as_it_was(settled: Settled | None) -> Document:
+    if settled is None:
+        return {"counted": None}
+    return {"counted.changes": settled.changes, "counted.everybody": settled.everybody}
+
+
 def _settled_fields(settled: Settled) -> Document:
-    unread = settled.unread
-    return {"version": unread.version, "count": unread.count, "until": settled.until}
+    return dict(asdict(settled))
 
 
 def _settled(document: Document | None) -> Settled | None:
-    if document is None:
-        return None
-    return Settled(Unread(document["count"], document["version"]), document["until"])
+    return None if document is None else Settled(**document)
 
 
-def _member(user: str, stored: Document | None, common: int) -> Member:
+def _member(user: str, stored: Document | None, everybody: Everybody) -> Member:
     document = stored or {}
-    since, changes = document.get("since"), document.get("version", 0)
+    since = document.get("since")
     return Member(
         user,
-        changes + EVERYBODYS * common,
-        changes,
+        document.get("version", 0),
+        everybody,
         None if since is None else Position(since["epoch"], since["offset"]),
         {
             each["topic"]: Position(each["epoch"], each["offset"])

@@ -121,10 +121,9 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
     "announcements": [
-        IndexModel(
-            [("channel", ASCENDING), ("expired", ASCENDING), ("offset", ASCENDING)], name="current"
-        ),
-        IndexModel([("expired", ASCENDING), ("endsAt", ASCENDING)], name="ends"),
+        IndexModel([("channel", ASCENDING), ("gone", ASCENDING)], name="counting"),
+        IndexModel([("channel", ASCENDING), ("came", ASCENDING)], name="since"),
+        IndexModel([("gone", ASCENDING), ("endsAt", ASCENDING)], name="over"),
         _untold(),
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
@@ -139,8 +138,8 @@ to a place, and, as it has ``id``, what was touched without a document; ``ends``
 ``keyed`` both sides of a dedupe key; ``untold`` what ended without anybody being told, across all
 recipients. What has an id is found by ``_id``; the audit reads all of a recipient by any of these.
 
-Of ``announcements``: ``current`` serves what counts on a channel, ``ends`` and ``untold`` what has
-ended.
+Of ``announcements``: ``counting`` serves what counts on a channel and what ended there, ``since``
+what came there; ``over`` and ``untold`` what has ended.
 """
 
 

@@ -13,7 +13,7 @@ from config.settings import Settings
 from hub import tokens
 from hub.broker.keys import Keys
 from hub.domain.notifications import CHANGED
-from hub.services.inbox.unread import InboxStores
+from hub.services.inbox.stores import InboxStores
 from hub.stores.announcements import Announcements
 from hub.stores.inboxes import Inboxes
 from hub.stores.notifications import Notifications

@@ -18,7 +18,7 @@ from hub.broker.hotlog import HotLog
 from hub.broker.journal import Entry, Journal, PartitionReader
 from hub.broker.keys import Keys
 from hub.domain.publications import AnyPublication
-from hub.services.inbox.unread import InboxStores
+from hub.services.inbox.stores import InboxStores
 from hub.services.ingest.batch import Ingest, Stores
 from hub.stores.announcements import Announcements
 from hub.stores.events import Events

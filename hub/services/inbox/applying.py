@@ -10,7 +10,8 @@ from hub.domain.inbox import Key
 from hub.domain.notifications import Item
 from hub.domain.publications import Everything, InboxChanged, Place
 from hub.domain.readstate import As, Mark
-from hub.services.inbox.unread import InboxStores, Unreads
+from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.unread import Unreads
 from hub.stores.notifications import Marking
 
 

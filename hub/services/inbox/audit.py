@@ -7,7 +7,9 @@ from typing import Final
 from msgspec import Struct
 
 from hub.domain import times
-from hub.services.inbox.unread import InboxStores, Reading, Unreads
+from hub.domain.inbox import NEVER
+from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.unread import Reading, Unreads
 
 _AT_ONCE: Final = 64
 _LOOKS: Final = 3
@@ -78,9 +80,10 @@ async def _stored(stores: InboxStores, user: str) -> int:
     found = sum(item.state.unread and item.ends_at > now for item in own)
     member = (await stores.inboxes.read([user]))[user]
     starts = member.starts()
-    for each in await stores.announcements.current(starts):
+    for each in await stores.announcements.current(list(starts), member.everybody.version):
         start = starts[each.channel]
         later = each.offset > start.offset or start.epoch not in ("", each.epoch)
         muted = member.preferences.mutes(each.content["type"], each.topic, critical=each.critical)
-        found += later and not muted and each.id not in have and each.ends_at > now
+        come = min(each.came, member.everybody.came.get(each.id, each.came)) < NEVER
+        found += come and later and not muted and each.id not in have and each.ends_at > now
     return found

@@ -12,7 +12,7 @@ from uuid import UUID
 from hub.broker.journal import Journal
 from hub.domain.ids import derived_id
 from hub.domain.publications import MARKED_AT_MOST, AnnouncementsEnded, AnyPublication, InboxChanged
-from hub.services.inbox.unread import InboxStores
+from hub.services.inbox.stores import InboxStores
 from hub.stores.notifications import Ended
 
 AT_ONCE: Final = MARKED_AT_MOST

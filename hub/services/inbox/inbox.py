@@ -11,7 +11,8 @@ from hub.services.inbox import lists
 from hub.services.inbox.lists import Page
 from hub.services.inbox.marking import Marked, Marks
 from hub.services.inbox.members import Members
-from hub.services.inbox.unread import InboxStores, Reading, Unreads
+from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.unread import Reading, Unreads
 from hub.services.patience import patiently
 from hub.stores.heads import Heads
 from hub.stores.notifications import Filter

@@ -8,7 +8,8 @@ from msgspec import Struct
 from hub.domain import codes, ids, notifications, times
 from hub.domain.inbox import Announcement, Key, Unread
 from hub.domain.notifications import Item
-from hub.services.inbox.unread import InboxStores, Reading, Unreads
+from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.unread import Reading, Unreads
 from hub.stores.notifications import Filter
 
 

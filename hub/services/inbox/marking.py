@@ -10,12 +10,13 @@ from msgspec import UNSET, Struct, UnsetType
 from hub.broker.journal import Journal
 from hub.domain import codes, times
 from hub.domain.ids import is_uuid, uuid7
-from hub.domain.inbox import Announcement, Key, Unread, is_visible, untouched
+from hub.domain.inbox import NEVER, Announcement, Key, Unread, is_visible, untouched
 from hub.domain.notifications import Item, Scope
 from hub.domain.publications import MARKED_AT_MOST, Everything, InboxChanged, Place
 from hub.domain.readstate import KEEPING, READING, As, State, differs
 from hub.services.inbox.applying import apply, marking
-from hub.services.inbox.unread import InboxStores, Reading, Unreads
+from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.unread import Reading, Unreads
 
 _MS = timedelta(milliseconds=1)
 
@@ -84,7 +85,8 @@ class Marks:
         if not found:
             return []
         member = (await self._stores.inboxes.read([user]))[user]
-        return [each for each in untouched(member, found.values(), ()) if each.ends_at > now]
+        current = [each for each in found.values() if each.gone == NEVER and each.ends_at > now]
+        return untouched(member, current, ())
 
     async def _all(self, user: str, as_: As, up_to: str | None) -> tuple[int, InboxChanged | None]:
         reading = await self._unreads.whole(user)

@@ -12,7 +12,7 @@ from hub.domain.events import Position
 from hub.domain.ids import uuid7
 from hub.domain.inbox import TOPICS_AT_MOST, Member, Preferences
 from hub.domain.publications import InboxChanged, InboxState
-from hub.services.inbox.unread import InboxStores
+from hub.services.inbox.stores import InboxStores
 from hub.stores.coalescing import CoalescedReads
 from hub.stores.heads import Heads
 

@@ -9,11 +9,13 @@ from msgspec import Struct
 
 from hub.domain import times
 from hub.domain.ids import uuid7
-from hub.domain.inbox import Announcement, Member, Settled, Unread, untouched
-from hub.stores.announcements import Announcements
+from hub.domain.inbox import Announcement, Everybody, Member, Settled, Unread, untouched
+from hub.services.inbox import announcing
+from hub.services.inbox.announced import Announced, View
+from hub.services.inbox.stores import InboxStores
 from hub.stores.coalescing import CoalescedReads
-from hub.stores.inboxes import EVERYBODY, Claim, Inboxes
-from hub.stores.notifications import Count, Notifications
+from hub.stores.inboxes import Claim
+from hub.stores.notifications import Count
 
 _AT_ONCE: Final = 64
 _ATTEMPTS: Final = 20
@@ -35,14 +37,6 @@ class Reading(Struct, frozen=True):
     counted: int = 0
 
 
-class InboxStores(Struct, frozen=True):
-    """Where inboxes are kept."""
-
-    notifications: Notifications
-    announcements: Announcements
-    inboxes: Inboxes
-
-
 class Unreads:
     """Reads counts that go with their versions.
 
@@ -51,13 +45,15 @@ class Unreads:
     last one of all is exact. What has ended is taken out of the count, and raises the version like
     any other change, when it is first noticed.
 
-    One round trip where the count is settled; else five, whatever the number of users, unless
+    One round trip where nothing of the user's own has changed since the count was settled, and
+    another where announcements came or ended; else four, whatever the number of users, unless
     something has just ended or changes meanwhile. Everything raises ``PyMongoError``, and
     TimeoutError where an inbox goes on changing faster than it is read.
     """
 
     def __init__(self, stores: InboxStores) -> None:
         self._stores = stores
+        self._announced = Announced(stores.announcements)
         self._coalesced = CoalescedReads(self.read, keys_at_once=_AT_ONCE)
         self._coalesced_whole = CoalescedReads(self.read_whole, keys_at_once=_AT_ONCE)
 
@@ -87,111 +83,140 @@ class Unreads:
         wanted = set(users)
         for _ in range(_ATTEMPTS):
             members = await self._stores.inboxes.read(wanted)  # first: a version before its count
-            if not whole:
-                found |= _settled([members[user] for user in wanted - steps.keys()])
-            rest = [each for each in members.values() if each.user_id not in found]
-            if rest:
-                found |= await self._count(rest, steps)
+            views = await self._views(members.values())
+            if views is not None:
+                if not whole:
+                    found |= _known([members[user] for user in wanted - steps.keys()], views)
+                rest = [
+                    each
+                    for each in members.values()
+                    if each.user_id not in found and not _is_behind(each)
+                ]
+                if rest:
+                    found |= await self._count(rest, views, steps)
             wanted -= found.keys()
             if not wanted:
                 return found
         raise TimeoutError("an inbox goes on changing faster than it is read")
 
+    async def _views(self, members: Collection[Member]) -> Mapping[str, View] | None:
+        channels = {channel for each in members for channel in each.starts()}
+        everybody = next(iter(members)).everybody if members else Everybody()
+        return await self._announced.at(everybody, channels)
+
     async def _count(
-        self, members: Sequence[Member], steps: Mapping[str, int]
+        self, members: Sequence[Member], views: Mapping[str, View], steps: Mapping[str, int]
     ) -> Mapping[str, Reading]:
         """Counts anew. Empty when that is to be tried again."""
-        stores, users = self._stores, [each.user_id for each in members]
-        channels = {channel for each in members for channel in each.starts()}
-        counts, touched, announced = await asyncio.gather(
-            stores.notifications.count(users),
-            stores.notifications.touched(users),
-            stores.announcements.current(channels),
+        notifications, users = self._stores.notifications, [each.user_id for each in members]
+        counts, touched = await asyncio.gather(
+            notifications.count(users), notifications.touched(users)
         )
         now = times.now()
-        if await self._end(now, counts, announced):
+        if await self._end(now, counts, views.values()):
             return {}
-        lapsed = [each.user_id for each in members if _lapsed(each, now)]
+        lapsed = [each.user_id for each in members if _lapsed(each, views, now)]
         if lapsed:  # others noticed what has ended
             await self._raise(lapsed)
             return {}
         found, claims = {}, []
         for member in members:
             user = member.user_id
-            reading, until = _reading(member, counts.get(user), announced, touched.get(user, set()))
-            claim = _claim(reading, until, steps.get(user, 0))
-            if claim is not None:
-                claims.append(claim)
-                reading = Reading(member, claim.settled.unread, reading.untouched, reading.counted)
-            found[user] = reading
-        return found if await stores.inboxes.settle(claims) else {}
+            counted = _counted(member, views, counts.get(user), touched.get(user, set()))
+            known = _unread(member, views, now)
+            step = steps.get(user, 0)
+            if known is None or step:
+                settled = Settled(
+                    counted.count, member.changes + step, member.everybody.version, counted.until
+                )
+                claims.append(Claim(member, settled, step))
+                known = Unread(settled.count, settled.version)
+            found[user] = Reading(member, known, counted.untouched, counted.count)
+        return found if await self._stores.inboxes.settle(claims) else {}
 
-    async def _end(
-        self, now: datetime, counts: Mapping[str, Count], announced: Sequence[Announcement]
-    ) -> bool:
-        """Settles what has ended; whether there was any, and the counts are to be read again.
+    async def _end(self, now: datetime, counts: Mapping[str, Count], views: Iterable[View]) -> bool:
+        """Notes what has ended; whether there was any, and the counts are to be read again.
 
-        The version rises before it, too: should this process die in between, it did.
+        A user's version rises before it, too: should this process die in between, it did.
         """
         users = [user for user, count in counts.items() if count.soonest <= now]
-        ended = any(each.ends_at <= now for each in announced)
-        if not users and not ended:
-            return False
-        affected = [*users, EVERYBODY] if ended else users
-        await self._raise(affected)
+        ended = any(each.ends_at <= now for view in views for each in view.current)
         if users:
+            await self._raise(users)
             await self._stores.notifications.expire(users, now)
+            await self._raise(users)
         if ended:
-            await self._stores.announcements.expire(now)
-        await self._raise(affected)
-        return True
+            await announcing.end(self._stores, now)
+        return bool(users) or ended
 
     async def _raise(self, users: Sequence[str]) -> None:
         await self._stores.inboxes.raise_versions([(user, uuid7(), 1) for user in users])
 
 
-def _settled(members: Iterable[Member]) -> dict[str, Reading]:
-    """Those whose count is settled already."""
+def _known(members: Iterable[Member], views: Mapping[str, View]) -> dict[str, Reading]:
+    """Those whose count can be told without counting."""
     now = times.now()
-    return {
-        each.user_id: Reading(each, each.settled.unread)
-        for each in members
-        if each.settled is not None and each.settled.holds(each.version, now)
-    }
+    counts = ((each, _unread(each, views, now)) for each in members)
+    return {each.user_id: Reading(each, unread) for each, unread in counts if unread is not None}
 
 
-def _lapsed(member: Member, now: datetime) -> bool:
-    """Whether the count of this version was settled with something that has ended since."""
+def _unread(member: Member, views: Mapping[str, View], now: datetime) -> Unread | None:
+    """What is unread: what was when the count was settled, and the announcements that came since.
+    None when it is to be counted: something of the user's own changed, or something has ended."""
+    settled, count, everybody = member.settled, 0, 0
+    if not member.stored:  # no change of this inbox was ever completed
+        return Unread(0, member.version)
+    if settled is not None:
+        count, everybody = settled.count, settled.everybody
+        if _is_behind(member) or not _holds(settled, member, views) or settled.until <= now:
+            return None
+    elif member.changes:
+        return None
+    new = _new(member, views, everybody)
+    if any(each.ends_at <= now for each in new):
+        return None
+    return Unread(count + len(new), member.version)
+
+
+def _is_behind(member: Member) -> bool:
+    """Whether the count was settled at a later version of everybody's than was read."""
     settled = member.settled
-    return (
-        settled is not None
-        and settled.unread.version == member.version
-        and not settled.holds(member.version, now)
+    return settled is not None and settled.everybody > member.everybody.version
+
+
+def _holds(settled: Settled, member: Member, views: Mapping[str, View]) -> bool:
+    """Whether what was settled is still in the count."""
+    return settled.changes == member.changes and all(
+        views[each].last_gone <= settled.everybody for each in member.starts()
     )
 
 
-def _reading(
-    member: Member, count: Count | None, announced: Sequence[Announcement], touched: set[str]
-) -> tuple[Reading, datetime]:
-    """What was read, and when the first of it ends."""
-    new = untouched(member, announced, touched)
-    counted = len(new) + (0 if count is None else count.unread)
-    ends = [each.ends_at for each in new] + ([] if count is None else [count.soonest])
+def _lapsed(member: Member, views: Mapping[str, View], now: datetime) -> bool:
+    """Whether a count that holds was settled with something that has ended since."""
     settled = member.settled
-    if not member.stored:  # no change of this inbox was ever completed
-        unread = Unread(0, member.version)
-    elif settled is not None and settled.unread.version == member.version:
-        unread = settled.unread
-    else:
-        unread = Unread(counted, member.version)
-    return Reading(member, unread, new, counted), min(ends, default=_NEVER)
+    return settled is not None and settled.until <= now and _holds(settled, member, views)
 
 
-def _claim(reading: Reading, until: datetime, steps: int) -> Claim | None:
-    """What is to be settled for a reading, if it is new."""
-    member, settled = reading.member, reading.member.settled
-    known = settled is not None and settled.unread.version == member.version
-    if not member.stored or (known and not steps):
-        return None
-    unread = Unread(reading.counted, member.version + steps)
-    return Claim(member.user_id, member.changes, Settled(unread, until), steps)
+def _new(member: Member, views: Mapping[str, View], everybody: int) -> Sequence[Announcement]:
+    """The user's announcements that came after a version of everybody's."""
+    channels = member.starts()
+    came = [each for channel in channels for each in views[channel].after(everybody)]
+    return untouched(member, came, ()) if came else ()
+
+
+class _Counted(Struct, frozen=True):
+    """What was counted, and when the first of it ends."""
+
+    count: int
+    untouched: Sequence[Announcement]
+    until: datetime
+
+
+def _counted(
+    member: Member, views: Mapping[str, View], count: Count | None, touched: set[str]
+) -> _Counted:
+    announced = [each for channel in member.starts() for each in views[channel].current]
+    new = untouched(member, announced, touched)
+    ends = [each.ends_at for each in new] + ([] if count is None else [count.soonest])
+    unread = len(new) + (0 if count is None else count.unread)
+    return _Counted(unread, new, min(ends, default=_NEVER))

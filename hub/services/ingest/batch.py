@@ -9,8 +9,10 @@ from hub import metrics
 from hub.broker.hotlog import Batch, HotLog
 from hub.broker.journal import Entry, Journal, PartitionReader
 from hub.domain.events import Event, Position
-from hub.services.inbox.unread import InboxStores, Unreads
-from hub.services.ingest.inboxes import Accepted, InboxWriter, announce
+from hub.services.inbox import announcing
+from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.unread import Unreads
+from hub.services.ingest.inboxes import Accepted, InboxWriter
 from hub.services.ingest.plan import (
     DEFAULT_RETENTION,
     JOB_RETENTION,
@@ -28,7 +30,7 @@ _OVERLOOKED = 1000
 
 STEPS = (
     *("inboxed", "planned", "stored", "announced", "folded"),
-    *("expiring", "told", "forwarded", "buried", "acknowledged"),
+    *("expiring", "told", "dated", "forwarded", "buried", "acknowledged"),
 )
 """The points between which a process may die; ``on_step`` is called at each."""
 
@@ -57,7 +59,8 @@ class Ingest:
     size. Three for any: read heads, append events, advance heads. Eight more when it has
     notifications to users: read members, store items, raise versions, and count (five). With dedupe
     keys, one more. Marks: three more, and six when any of them means everything (of which five are
-    reads). Announcements: two more. Ends of jobs: one more, and jobs that are started anew another.
+    reads). Announcements: four more, two of them after they were told. Ends of jobs: one more, and
+    jobs that are started anew another.
     A batch that was read before costs one more, to see what of it is stored.
 
     ``retention``: how long notifications count; ``job_retention``: how long jobs are kept after
@@ -106,7 +109,7 @@ class Ingest:
         if self._tracer is not None and self._tracer.active:
             self._tracer.stored(plan.append)
         self._on_step("stored")
-        await announce(self._stores.inboxes, plan.announcements)
+        noted = await announcing.announce(self._stores.inboxes, plan.announcements)
         self._on_step("announced")
         await self._stores.heads.advance(list(plan.heads.values()))
         self._on_step("folded")
@@ -114,6 +117,8 @@ class Ingest:
         self._on_step("expiring")
         await self._hot_log.publish(list(_batches(plan)), kept_until=_ends(plan))
         self._on_step("told")
+        await announcing.date(self._stores.inboxes, noted)
+        self._on_step("dated")
         if plan.forward:
             await self._journal.append(plan.forward)
         self._on_step("forwarded")

@@ -10,7 +10,7 @@ from hub.broker.journal import Entry
 from hub.domain import notifications
 from hub.domain.events import Event
 from hub.domain.ids import uuid7
-from hub.domain.inbox import Announcement, Unread
+from hub.domain.inbox import Unread
 from hub.domain.notifications import Item
 from hub.domain.publications import (
     AnnouncementsEnded,
@@ -18,9 +18,10 @@ from hub.domain.publications import (
     InboxChanged,
     Notification,
 )
+from hub.services.inbox import announcing
 from hub.services.inbox.applying import apply
-from hub.services.inbox.unread import InboxStores, Unreads
-from hub.stores.inboxes import EVERYBODY
+from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.unread import Unreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,7 @@ class InboxWriter:
         """Takes announcements whose end is told now out of everybody's count."""
         ended = [each for each in fresh if isinstance(each.publication, AnnouncementsEnded)]
         if ended:
-            await self._stores.announcements.expire(max(each.entry.at for each in ended))
-            causes = [(EVERYBODY, each.id, 1) for each in ended]
-            await self._stores.inboxes.raise_versions(causes)
+            await announcing.end(self._stores, max(each.entry.at for each in ended))
 
     def _item(self, each: Accepted) -> Item:
         publication = each.publication
@@ -190,15 +189,6 @@ def is_over(each: Accepted) -> bool:
     return isinstance(publication, Notification) and notifications.is_over(
         publication, each.entry.at
     )
-
-
-async def announce(stores: InboxStores, announcements: Sequence[Announcement]) -> None:
-    """Stores announcements, once for all who are addressed; everybody's version rises. Raises
-    ``PyMongoError``."""
-    if announcements:
-        await stores.announcements.insert_once(announcements)
-        causes = [(EVERYBODY, each.id, 1) for each in announcements]
-        await stores.inboxes.raise_versions(causes)
 
 
 def _recipient(publication: AnyPublication) -> str | None:

@@ -9,6 +9,8 @@ from bench.scenarios.inbox import SCAN, plans
 from bench.subject import CALLS, LIMIT, PAGES, USER, Call, Subject, subject
 from bench.watch import Watch
 from config.settings import Settings
+from hub.domain.events import Position
+from hub.services.inbox.unread import Unreads
 
 SIZES = (100, 1000)
 ANNOUNCED = 5
@@ -55,15 +57,35 @@ async def test_a_call_asks_as_much_of_ten_times_the_inbox(costs: dict[str, list[
     assert large.size == pytest.approx(small.size, rel=0.05)
 
 
-async def test_a_count_is_four_commands_with_many_announcements(settings: Settings) -> None:
+async def test_a_count_is_as_many_commands_with_many_announcements(settings: Settings) -> None:
     watch, many = Watch(), 150  # MongoDB gives 101 at first if it is not asked for more
     async with subject(
         settings.mongo_url or "", settings.redis_url or "", settings.mongo_db, watch
     ) as inbox:
         await inbox.fill(20, many, lambda _: None)
         for touched in (0, many):
-            watch.clear()
-            reading = await inbox.unreads.whole(USER)
-            assert reading.unread.count == 10 + many - touched
-            assert len(watch.asked) == 4, [each.command for each in watch.asked]
+            for unreads, commands in ((inbox.unreads, 3), (Unreads(inbox.stores), 5)):
+                watch.clear()
+                reading = await unreads.whole(USER)
+                assert reading.unread.count == 10 + many - touched
+                assert len(watch.asked) == commands, [each.command for each in watch.asked]
             await inbox.touch()
+
+
+async def test_announcements_cost_nobody_a_write_and_are_read_once(settings: Settings) -> None:
+    watch, users = Watch(), [f"u{number}" for number in range(60)]
+    async with subject(
+        settings.mongo_url or "", settings.redis_url or "", settings.mongo_db, watch
+    ) as inbox:
+        await inbox.stores.inboxes.enter(users, Position("", 0))
+        await inbox.stores.inboxes.raise_versions([(users[0], "a change", 1)])
+        assert {each.unread.count for each in (await inbox.unreads.read(users)).values()} == {0}
+        for number in range(3):
+            await inbox.announce(number)
+            for known in (False, True):
+                watch.clear()
+                readings = await inbox.unreads.read(users)
+                assert {each.unread.count for each in readings.values()} == {number + 1}
+                asked = [next(iter(each.command.items())) for each in watch.asked]
+                since = [] if known else [("find", "announcements")] * 2
+                assert asked == [("find", "inboxes"), *since]

@@ -11,10 +11,10 @@ import pytest
 from config.settings import Settings
 from hub.domain import times
 from hub.domain.events import Position
-from hub.domain.inbox import Settled, Unread
+from hub.domain.inbox import Member, Settled, Unread
 from hub.domain.readstate import As
 from hub.services.inbox.inbox import Inbox
-from hub.services.inbox.unread import InboxStores
+from hub.services.inbox.stores import InboxStores
 from hub.stores.inboxes import Claim, Inboxes
 from tests.hub.domain import samples
 from tests.hub.services.inbox.world import principal
@@ -127,41 +127,43 @@ async def test_a_settled_count_costs_one_read(settings: Settings) -> None:
         assert commands.names == ["find"]
 
 
-async def test_a_count_is_settled_once_and_not_for_an_old_version(stores: Opened) -> None:
+async def test_a_count_is_settled_once_and_not_for_changes_of_before(stores: Opened) -> None:
     inboxes, soon = stores.stores.inboxes.inboxes, times.now() + timedelta(hours=1)
     await inboxes.enter(["u1", "u2"], Position("e", 1))
     await inboxes.raise_versions([("u1", "a", 3)])
-    assert await inboxes.settle([Claim("u1", 3, Settled(Unread(5, 3), soon))])
-    assert not await inboxes.settle([Claim("u1", 3, Settled(Unread(6, 3), soon))])
-    assert not await inboxes.settle([Claim("u1", 2, Settled(Unread(6, 9), soon))])
-    both = [
-        Claim("u2", 0, Settled(Unread(1, 0), soon)),
-        Claim("u1", 3, Settled(Unread(7, 3), soon)),
-    ]
+    first, before = (await inboxes.read(["u1", "u2"])), Member("u1", 2)
+    settled = {"u1": Settled(5, 3, 0, soon), "u2": Settled(1, 0, 0, soon)}
+    assert await inboxes.settle([Claim(first["u1"], settled["u1"])])
+    assert not await inboxes.settle([Claim(first["u1"], Settled(6, 3, 0, soon))])
+    assert not await inboxes.settle([Claim(before, Settled(6, 2, 9, soon))])
+    both = [Claim(first["u2"], settled["u2"]), Claim(first["u1"], Settled(7, 3, 1, soon))]
     assert not await inboxes.settle(both)
     found = await inboxes.read(["u1", "u2"])
-    assert [found[user].settled for user in ("u1", "u2")] == [
-        Settled(Unread(5, 3), soon),
-        Settled(Unread(1, 0), soon),
-    ]
-    assert await inboxes.settle([Claim("u1", 3, Settled(Unread(8, 6), soon), steps=3)])
-    assert (await inboxes.read(["u1"]))["u1"].version == 6
+    assert {user: member.settled for user, member in found.items()} == settled
+    assert await inboxes.settle([Claim(found["u1"], Settled(8, 6, 0, soon), steps=3)])
+    member = (await inboxes.read(["u1"]))["u1"]
+    assert (member.version, member.settled) == (6, Settled(8, 6, 0, soon))
 
 
-async def test_a_count_is_settled_until_the_first_of_it_ends(stores: Opened) -> None:
+@pytest.mark.parametrize("own_first", [True, False])
+async def test_a_count_holds_until_the_first_of_it_ends(stores: Opened, own_first: bool) -> None:
     node, inboxes = inbox(stores), stores.stores.inboxes.inboxes
     await node.enter(U1)
     later, first = (times.now() + timedelta(hours=hours) for hours in (2, 1))
-    for own, to_all in ((first, later), (later, first)):
-        numbers = (1, 2) if own == first else (3, 4)
-        ends = zip(numbers, (own, to_all), (["u1"], []), strict=True)
-        await stores.publish(
-            [samples.notification(number, *to, expires_at=at) for number, at, to in ends]
-        )
-        await stores.drain(stores.ingest())
-        before = await node.unread(U1)
-        settled = (await inboxes.read(["u1"]))["u1"].settled
-        assert settled == Settled(before, first)
-        await stores.end("notifications" if own == first else "announcements", {"endsAt": first})
-        after = await node.unread(U1)
-        assert (after.count, after.version > before.version) == (before.count - 1, True)
+    own, to_all = (first, later) if own_first else (later, first)
+    await stores.publish(
+        [
+            samples.notification(1, "u1", expires_at=own),
+            samples.notification(2, expires_at=to_all),
+        ]
+    )
+    await stores.drain(stores.ingest())
+    before = await node.unread(U1)
+    settled = (await inboxes.read(["u1"]))["u1"].settled
+    assert settled is not None
+    if own_first:
+        assert settled.until == first
+    await stores.end("notifications" if own_first else "announcements", {"endsAt": first})
+    after = await inbox(stores).unread(U1)  # what the first node read of announcements stays true
+    assert (before.count, after.count, after.version > before.version) == (2, 1, True)
+    assert await node.unread(U1) == after

@@ -267,6 +267,8 @@ class World:
             each.expired = True
         if noticed:
             person = self.people[user]
+            if told.announced:  # when one ends does not change while a node knows it, but for here
+                self.nodes[0] = self._node()
             assert (await self.nodes[0].unread(self.who(user))).count == person.unread()
         while await self.expiry.tell(times.now()):
             await self.drain()

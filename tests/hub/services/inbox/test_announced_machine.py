@@ -1,0 +1,212 @@
+"""Of each version of everybody's, whoever reads it and whenever, the same announcements count.
+
+Readers are two processes, each with what it knows by then; between any two of a reader's queries
+writers take steps. Writers die and begin again. ``HUB_LIVES=1000`` tries that many orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as options
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from config.settings import Settings
+from hub.domain import times
+from hub.domain.inbox import Announcement, Everybody
+from hub.services.inbox import announced as module
+from hub.services.inbox.announced import Announced
+from hub.stores.announcements import Announcements
+from hub.stores.inboxes import Inboxes
+from tests.support.stores import Opened, opened
+
+_LIVES = int(os.environ.get("HUB_LIVES", "0"))
+picks = st.integers(0, 1000)
+channels = st.sampled_from(["all", "topic:a"])
+
+
+class Interrupted(Announcements):
+    """Something happens before each of its queries."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def _find(self, query: dict[str, Any]) -> list[Announcement]:
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return await super()._find(query)
+
+    async def last_gone(self, channels: Any, everybody: int) -> dict[str, int]:
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return await super().last_gone(channels, everybody)
+
+
+@dataclass
+class Writer:
+    """Lets announcements come, or go; ``done`` of its steps."""
+
+    announcements: list[Announcement]
+    going: bool = False
+    done: int = 0
+    noted: Everybody = field(default_factory=Everybody)
+
+
+class AnnouncedMachine(RuleBasedStateMachine):
+    """Writers, readers, and what each version was."""
+
+    loop: ClassVar[asyncio.AbstractEventLoop]
+    stores: ClassVar[Opened]
+    prefix: ClassVar[itertools.count[int]]
+
+    @initialize()
+    def begin(self) -> None:
+        name = f"n{next(self.prefix)}"
+        self.channels = {channel: f"{channel}-{name}" for channel in ("all", "topic:a")}
+        db = self.stores.db
+        self.store, self.inboxes = Interrupted(db), Inboxes(db)
+        self.readers = [Announced(self.store), Announced(self.store)]
+        self.writers: list[Writer] = []
+        self.came: dict[str, int] = {}
+        self.gone: dict[str, int] = {}
+        self.where: dict[str, str] = {}
+        self.seen: list[Everybody] = []
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(work)
+
+    @rule(channel=channels, count=st.integers(1, 2))
+    def come(self, channel: str, count: int) -> None:
+        at, ends = times.now(), times.now() + timedelta(hours=1)
+        ids = [str(uuid4()) for _ in range(count)]
+        name, content = self.channels[channel], {"type": "t", "title": "t"}
+        self.where |= dict.fromkeys(ids, name)
+        self.writers.append(
+            Writer([Announcement(each, name, "e", 1, at, ends, content) for each in ids])
+        )
+
+    @rule(pick=picks)
+    def go(self, pick: int) -> None:
+        """Also one that several say has ended."""
+        coming = [each for each in self.writers if not each.going and each.done]
+        if coming:
+            chosen = coming[pick % len(coming)].announcements[pick % 2 :][:1]
+            self.writers.append(Writer(chosen, going=True))
+
+    @rule(pick=picks, count=st.integers(1, 4))
+    def write(self, pick: int, count: int) -> None:
+        if self.writers:
+            for _ in range(count):
+                self.run(self._step(self.writers[pick % len(self.writers)]))
+
+    @rule(pick=picks)
+    def die(self, pick: int) -> None:
+        """It does all of it once more."""
+        if self.writers:
+            self.writers[pick % len(self.writers)].done = 0
+
+    @rule()
+    def look(self) -> None:
+        """A reader reads everybody's version, and no more yet."""
+        self.seen.append(self.run(self._everybody()))
+
+    @rule(pick=picks, reader=st.integers(0, 1), meanwhile=st.lists(picks, max_size=4))
+    def read(self, pick: int, reader: int, meanwhile: list[int]) -> None:
+        if not self.seen:
+            return
+        writing = iter(meanwhile)
+
+        async def step() -> None:
+            writer = next(writing, None)
+            if writer is not None and self.writers:
+                await self._step(self.writers[writer % len(self.writers)])
+
+        self.store.meanwhile = step
+        everybody = self.seen.pop(pick % len(self.seen))
+        names = [*self.channels.values()][: 1 + pick % 2]
+        views = self.run(self.readers[reader].at(everybody, names))
+        self.store.meanwhile = None
+        if views is None:
+            return
+        for name in names:
+            expected = {
+                id_
+                for id_, came in self.came.items()
+                if self.where[id_] == name
+                and came <= everybody.version < self.gone.get(id_, 1 << 62)
+            }
+            view = views[name]
+            assert {each.id for each in view.current} == expected
+            assert [each.came for each in view.current] == sorted(
+                self.came[each] for each in expected
+            )
+            for since in (0, everybody.version - 1):
+                after = {each.id for each in view.after(since)}
+                assert after == {each for each in expected if self.came[each] > since}
+            gone = [
+                at
+                for id_, at in self.gone.items()
+                if self.where[id_] == name and at <= everybody.version
+            ]
+            assert view.last_gone == max(gone, default=0)
+
+    def teardown(self) -> None:
+        for writer in getattr(self, "writers", ()):
+            while writer.done < 4:
+                self.run(self._step(writer))
+        if hasattr(self, "inboxes"):
+            assert self.run(self._everybody()) == Everybody(self.run(self._everybody()).version)
+
+    async def _everybody(self) -> Everybody:
+        return (await self.inboxes.read(["nobody"]))["nobody"].everybody
+
+    async def _step(self, writer: Writer) -> None:
+        ids = [each.id for each in writer.announcements]
+        match writer.done:
+            case 0 if not writer.going:
+                await self.store.insert_once(writer.announcements)
+            case 1 if writer.going:
+                writer.noted = await self.inboxes.note(gone=ids)
+                self.gone = {**dict.fromkeys(ids, writer.noted.version), **self.gone}
+            case 1:
+                writer.noted = await self.inboxes.note(came=ids)
+                self.came = {**dict.fromkeys(ids, writer.noted.version), **self.came}
+            case 2:
+                await self.store.date(writer.noted)
+            case 3:
+                await self.inboxes.dated(writer.noted)
+        writer.done += 1
+
+
+@pytest.mark.timeout(120 + _LIVES)
+def test_of_one_version_the_same_announcements_count(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_GONE_KEPT", 1)
+    loop = asyncio.new_event_loop()
+    manager = opened(settings)
+    AnnouncedMachine.loop = loop
+    AnnouncedMachine.prefix = itertools.count()
+    AnnouncedMachine.stores = loop.run_until_complete(manager.__aenter__())
+    try:
+        run_state_machine_as_test(
+            AnnouncedMachine,
+            settings=options(
+                max_examples=_LIVES or 25,
+                stateful_step_count=50,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        loop.run_until_complete(manager.__aexit__(None, None, None))
+        loop.close()
