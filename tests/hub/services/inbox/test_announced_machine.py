@@ -16,10 +16,16 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, Phase
 from hypothesis import settings as options
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from config.settings import Settings
 from hub.domain import times
@@ -32,6 +38,8 @@ from tests.support.stores import Opened, opened
 
 _LIVES = int(os.environ.get("HUB_LIVES", "0"))
 picks = st.integers(0, 1000)
+STEPS = 4
+steps = st.integers(0, STEPS)
 channels = st.sampled_from(["all", "topic:a"])
 
 
@@ -58,6 +66,7 @@ class Writer:
     announcements: list[Announcement]
     going: bool = False
     done: int = 0
+    stored: bool = False
     noted: Everybody = field(default_factory=Everybody)
 
 
@@ -84,8 +93,8 @@ class AnnouncedMachine(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
 
-    @rule(channel=channels, count=st.integers(1, 2))
-    def come(self, channel: str, count: int) -> None:
+    @rule(channel=channels, count=st.integers(1, 2), done=steps)
+    def come(self, channel: str, count: int, done: int) -> None:
         at, ends = times.now(), times.now() + timedelta(hours=1)
         ids = [str(uuid4()) for _ in range(count)]
         name, content = self.channels[channel], {"type": "t", "title": "t"}
@@ -93,45 +102,47 @@ class AnnouncedMachine(RuleBasedStateMachine):
         self.writers.append(
             Writer([Announcement(each, name, "e", 1, at, ends, content) for each in ids])
         )
+        self.run(self._steps(self.writers[-1], done))
 
-    @rule(pick=picks)
-    def go(self, pick: int) -> None:
+    @precondition(lambda self: any(each.stored for each in self.writers))
+    @rule(pick=picks, done=steps)
+    def go(self, pick: int, done: int) -> None:
         """Also one that several say has ended."""
-        coming = [each for each in self.writers if not each.going and each.done]
-        if coming:
-            chosen = coming[pick % len(coming)].announcements[pick % 2 :][:1]
-            self.writers.append(Writer(chosen, going=True))
+        coming = [each for each in self.writers if not each.going and each.stored]
+        chosen = coming[pick % len(coming)].announcements[pick % 2 :][:1]
+        self.writers.append(Writer(chosen, going=True))
+        self.run(self._steps(self.writers[-1], done))
 
-    @rule(pick=picks, count=st.integers(1, 4))
+    @precondition(lambda self: self.unfinished)
+    @rule(pick=picks, count=steps)
     def write(self, pick: int, count: int) -> None:
-        if self.writers:
-            for _ in range(count):
-                self.run(self._step(self.writers[pick % len(self.writers)]))
+        self.run(self._steps(self.unfinished[pick % len(self.unfinished)], count))
 
+    @precondition(lambda self: self.came)
     @rule(pick=picks)
     def die(self, pick: int) -> None:
-        """It does all of it once more."""
-        if self.writers:
-            self.writers[pick % len(self.writers)].done = 0
+        """A writer does all of it once more."""
+        self.writers[pick % len(self.writers)].done = 0
 
     @rule()
     def look(self) -> None:
         """A reader reads everybody's version, and no more yet."""
         self.seen.append(self.run(self._everybody()))
 
-    @rule(pick=picks, reader=st.integers(0, 1), meanwhile=st.lists(picks, max_size=4))
-    def read(self, pick: int, reader: int, meanwhile: list[int]) -> None:
-        if not self.seen:
-            return
-        writing = iter(meanwhile)
+    @rule(late=st.booleans(), pick=picks, reader=st.integers(0, 1), meanwhile=st.lists(steps))
+    def read(self, late: bool, pick: int, reader: int, meanwhile: list[int]) -> None:
+        """``meanwhile``: how many steps the oldest writer takes before each query."""
+        if not late or not self.seen:
+            self.look()
+        writing, one = iter(meanwhile), asyncio.Lock()
 
         async def step() -> None:
-            writer = next(writing, None)
-            if writer is not None and self.writers:
-                await self._step(self.writers[writer % len(self.writers)])
+            async with one:  # two queries may be asked at once
+                if self.unfinished:
+                    await self._steps(self.unfinished[0], next(writing, 0))
 
         self.store.meanwhile = step
-        everybody = self.seen.pop(pick % len(self.seen))
+        everybody = self.seen.pop(pick % len(self.seen) if late else -1)
         names = [*self.channels.values()][: 1 + pick % 2]
         views = self.run(self.readers[reader].at(everybody, names))
         self.store.meanwhile = None
@@ -161,10 +172,17 @@ class AnnouncedMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for writer in getattr(self, "writers", ()):
-            while writer.done < 4:
-                self.run(self._step(writer))
+            self.run(self._steps(writer, STEPS))
         if hasattr(self, "inboxes"):
             assert self.run(self._everybody()) == Everybody(self.run(self._everybody()).version)
+
+    @property
+    def unfinished(self) -> list[Writer]:
+        return [each for each in self.writers if each.done < STEPS]
+
+    async def _steps(self, writer: Writer, count: int) -> None:
+        for _ in range(count):
+            await self._step(writer)
 
     async def _everybody(self) -> Everybody:
         return (await self.inboxes.read(["nobody"]))["nobody"].everybody
@@ -174,6 +192,7 @@ class AnnouncedMachine(RuleBasedStateMachine):
         match writer.done:
             case 0 if not writer.going:
                 await self.store.insert_once(writer.announcements)
+                writer.stored = True
             case 1 if writer.going:
                 writer.noted = await self.inboxes.note(gone=ids)
                 self.gone = {**dict.fromkeys(ids, writer.noted.version), **self.gone}
@@ -204,6 +223,7 @@ def test_of_one_version_the_same_announcements_count(
                 max_examples=_LIVES or 25,
                 stateful_step_count=50,
                 deadline=None,
+                phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink takes minutes
                 suppress_health_check=list(HealthCheck),
             ),
         )
