@@ -31,6 +31,7 @@ from config.settings import Settings
 from hub.domain import times
 from hub.domain.inbox import Announcement, Everybody
 from hub.services.inbox import announced as module
+from hub.services.inbox import announcing
 from hub.services.inbox.announced import Announced
 from hub.stores.announcements import Announcements
 from hub.stores.inboxes import Inboxes
@@ -129,9 +130,10 @@ class AnnouncedMachine(RuleBasedStateMachine):
         """A reader reads everybody's version, and no more yet."""
         self.seen.append(self.run(self._everybody()))
 
-    @rule(late=st.booleans(), pick=picks, reader=st.integers(0, 1), meanwhile=st.lists(steps))
+    @rule(late=st.booleans(), pick=picks, reader=st.integers(0, 2), meanwhile=st.lists(steps))
     def read(self, late: bool, pick: int, reader: int, meanwhile: list[int]) -> None:
-        """``meanwhile``: how many steps the oldest writer takes before each query."""
+        """``meanwhile``: how many steps the oldest writer takes before each query. The third reader
+        knows nothing yet."""
         if not late or not self.seen:
             self.look()
         writing, one = iter(meanwhile), asyncio.Lock()
@@ -144,7 +146,8 @@ class AnnouncedMachine(RuleBasedStateMachine):
         self.store.meanwhile = step
         everybody = self.seen.pop(pick % len(self.seen) if late else -1)
         names = [*self.channels.values()][: 1 + pick % 2]
-        views = self.run(self.readers[reader].at(everybody, names))
+        announced = [*self.readers, Announced(self.store)][reader]
+        views = self.run(announced.at(everybody, names))
         self.store.meanwhile = None
         if views is None:
             return
@@ -230,3 +233,30 @@ def test_of_one_version_the_same_announcements_count(
     finally:
         loop.run_until_complete(manager.__aexit__(None, None, None))
         loop.close()
+
+
+async def test_what_was_forgotten_is_not_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many that ended a reader who is far behind would miss some."""
+    monkeypatch.setattr(module, "_GONE_KEPT", 2)
+    at, ends, ids = times.now(), times.now() + timedelta(hours=1), ["a", "b", "c", "d"]
+    async with opened(settings) as stores:
+        inboxes = stores.stores.inboxes
+        announced, seen = Announced(inboxes.announcements), []
+        content = {"type": "t", "title": "t"}
+        coming = [Announcement(each, "all", "e", 1, at, ends, content) for each in ids]
+        await announcing.date(inboxes, await announcing.announce(inboxes, coming))
+        for gone in ids:
+            everybody = (await inboxes.inboxes.read(["u"]))["u"].everybody
+            views = await announced.at(everybody, ["all"])
+            assert views is not None
+            seen.append((everybody, views["all"]))
+            await announcing.date(inboxes, await inboxes.inboxes.note(gone=[gone]))
+        assert await announced.at((await inboxes.inboxes.read(["u"]))["u"].everybody, ["all"])
+        for number, (everybody, before) in enumerate(seen):
+            again = await announced.at(everybody, ["all"])
+            assert (again is None) == (number < 2)
+            if again is not None:
+                assert again["all"].last_gone == before.last_gone
+                assert [each.id for each in again["all"].current] == ids[number:]
