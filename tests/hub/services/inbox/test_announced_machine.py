@@ -260,3 +260,15 @@ async def test_what_was_forgotten_is_not_told(
             if again is not None:
                 assert again["all"].last_gone == before.last_gone
                 assert [each.id for each in again["all"].current] == ids[number:]
+
+
+async def test_who_notes_again_what_came_says_when_it_did(settings: Settings) -> None:
+    """One that died before it dated the announcement, and whoever repeats its batch."""
+    async with opened(settings) as stores:
+        inboxes = stores.stores.inboxes.inboxes
+        assert await inboxes.note(came=["a"]) == Everybody(1, {"a": 1})
+        again = await inboxes.note(came=["a", "b"], gone=["$version"])
+        assert again == Everybody(2, {"a": 1, "b": 2}, {"$version": 2})
+        await inboxes.dated(Everybody(2, {"a": 1}))
+        member = (await inboxes.read(["u"]))["u"]
+        assert member.everybody == Everybody(2, {"b": 2}, {"$version": 2})
