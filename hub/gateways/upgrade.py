@@ -12,6 +12,7 @@ from aiohttp.http import WS_KEY, ws_ext_parse
 
 from hub.delivery.cork import Cork
 from hub.delivery.frames import Deflater
+from hub.gateways.http.headers import REQUEST_ID, X_REQUEST_ID
 from hub.gateways.websocket import WebSocket
 
 _NARROWEST, _WIDEST = 9, 15  # bits; zlib has no window of 8
@@ -55,7 +56,7 @@ def accept(
     accepted = base64.b64encode(hashlib.sha1(key + WS_KEY, usedforsecurity=False).digest())
     transport.write(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: %b\r\n%b\r\n" % (accepted, extension.encode())
+        b"Sec-WebSocket-Accept: %b\r\n%b%b\r\n" % (accepted, extension.encode(), _named(request))
     )
     early = request.protocol._message_tail
     websocket = WebSocket(transport, max_message, cork=cork, deflater=deflater, early=early)
@@ -84,6 +85,12 @@ def watch_peer(transport: asyncio.BaseTransport) -> None:
     for name, value in _PROBES:
         if (option := getattr(socket, name, None)) is not None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _named(request: web.Request) -> bytes:
+    """The header that says what the request is called in the log."""
+    known = request.get(REQUEST_ID)
+    return b"" if known is None else f"{X_REQUEST_ID}: {known}\r\n".encode()
 
 
 def _key(request: web.Request) -> bytes:

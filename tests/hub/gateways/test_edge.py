@@ -183,6 +183,9 @@ async def test_every_answer_is_protected(url: str, http: aiohttp.ClientSession) 
     async with http.get(f"{url}/socket.io/?EIO=3&transport=polling") as answer:
         assert answer.status == 400
         assert protected(answer.headers)
+    named = {"X-Request-Id": "r1"}
+    async with http.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket", headers=named) as own:
+        assert own._response.headers["X-Request-Id"] == "r1"
 
 
 async def chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
