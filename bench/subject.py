@@ -27,8 +27,9 @@ from hub.services.inbox.stores import InboxStores
 from hub.services.inbox.unread import Unreads
 from hub.stores.announcements import Announcements
 from hub.stores.inboxes import Inboxes
+from hub.stores.markings import Filter
 from hub.stores.mongo import ensure_indexes
-from hub.stores.notifications import Filter, Notifications
+from hub.stores.notifications import Notifications
 
 USER: Final = "u1"
 LIMIT: Final = 20

@@ -8,34 +8,34 @@ the stamp of the mark that decided it: marks may be applied in any order, and ag
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from collections.abc import Collection as Several
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct
-from pymongo import UpdateMany, UpdateOne
+from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from hub.domain import times
 from hub.domain.inbox import Key
 from hub.domain.notifications import Item
-from hub.domain.readstate import READING, As, Mark, State
+from hub.domain.readstate import State
+from hub.stores.markings import (
+    EITHER,
+    FILTERS,
+    UNREAD,
+    Filter,
+    Marking,
+    document_id,
+    queries_of,
+    stamp_of,
+    up_to,
+    writes_of,
+)
 from hub.stores.mongo import AT_ONCE, Collection, Database, Document
-
-Filter = Literal["UNREAD", "ALL", "DISMISSED"]
 
 _DUPLICATE_KEY: Final = 11000
 _GRACE: Final = timedelta(days=30)
 """How long a notification is kept after it stopped counting: long enough for its user's count to
 be told so."""
-
-_UNREAD: Final[Document] = {"dismissed": False, "expired": False, "read": False}
-_FILTERS: Final[dict[Filter, Document]] = {
-    "UNREAD": _UNREAD,
-    "ALL": {"dismissed": False, "expired": False},
-    "DISMISSED": {"dismissed": True, "expired": False},
-}
-
-_EITHER: Final[Document] = {"$in": [False, True]}
-"""Read or not: one index serves questions for both and for one, as two ranges or one."""
 
 
 class Count(Struct, frozen=True):
@@ -66,17 +66,6 @@ class Placed(Struct, frozen=True):
 
     item: Item
     by: str
-
-
-class Marking(Struct, frozen=True):
-    """A mark and what it is for: ``ids``, or what is not dismissed up to a place among what went
-    to the user alone (``own``) and one among the announcements (``announced``)."""
-
-    recipient: str
-    mark: Mark
-    ids: Sequence[str] | None = None
-    own: Key | None = None
-    announced: Key | None = None
 
 
 class Notifications:
@@ -120,11 +109,13 @@ class Notifications:
 
     async def retract(self, items: Iterable[tuple[str, str]]) -> None:
         """Deletes (recipient, id): they were stored under an id that belongs to something else."""
-        await self._notifications.delete_many({"_id": {"$in": [_id(*each) for each in items]}})
+        await self._notifications.delete_many(
+            {"_id": {"$in": [document_id(*each) for each in items]}}
+        )
 
     async def mark(self, markings: Sequence[Marking]) -> None:
         """Applies marks, in one round trip."""
-        writes = [write for each in markings for write in _mark_writes(each)]
+        writes = [write for each in markings for write in writes_of(each)]
         if writes:
             await self._notifications.bulk_write(writes, ordered=False)
 
@@ -132,8 +123,8 @@ class Notifications:
         """What ``mark`` would change of the recipient's notifications, were no answer in the way
         that was given by a clock further ahead; in one round trip for each of its places."""
         count, latest = 0, ""
-        for query in _scopes(marking):
-            stamp = _stamp_of(marking.mark.as_)
+        for query in queries_of(marking):
+            stamp = stamp_of(marking.mark.as_)
             found: Document = {"_id": None, "n": {"$sum": 1}, "latest": {"$max": f"${stamp}"}}
             pipeline: list[Mapping[str, Any]] = [{"$match": query}, {"$group": found}]
             cursor = await self._notifications.aggregate(pipeline)
@@ -144,7 +135,7 @@ class Notifications:
     async def count(self, users: Several[str]) -> dict[str, Count]:
         """What is stored as unread for those of ``users`` who have any, in one round trip."""
         pipeline: list[Mapping[str, Any]] = [
-            {"$match": {"recipient": {"$in": list(users)}, **_UNREAD}},
+            {"$match": {"recipient": {"$in": list(users)}, **UNREAD}},
             {"$group": {"_id": "$recipient", "n": {"$sum": 1}, "soonest": {"$min": "$endsAt"}}},
         ]
         cursor = await self._notifications.aggregate(pipeline)
@@ -168,7 +159,7 @@ class Notifications:
 
     async def told(self, ended: Sequence[Ended]) -> None:
         """Notes that it is told of their end."""
-        keys = [_id(each.recipient, each.id) for each in ended]
+        keys = [document_id(each.recipient, each.id) for each in ended]
         await self._notifications.update_many({"_id": {"$in": keys}}, {"$set": {"told": True}})
 
     async def touched(self, users: Several[str]) -> dict[str, set[str]]:
@@ -183,7 +174,7 @@ class Notifications:
 
     async def get(self, recipient: str, ids: Iterable[str]) -> dict[str, Item]:
         """Those of the recipient's notifications that have one of ``ids``."""
-        keys = [_id(recipient, each) for each in ids]
+        keys = [document_id(recipient, each) for each in ids]
         found = await self._notifications.find({"_id": {"$in": keys}}).to_list()
         return {document["id"]: _item(document) for document in found}
 
@@ -205,14 +196,14 @@ class Notifications:
     ) -> list[Item]:
         """Up to ``limit`` notifications older than ``before``, newest first: one range of an
         index. None that has ended by ``now``: not all of these are noted as expired."""
-        either = {} if type is None and scope is None else {"read": _EITHER}
-        query = {"recipient": recipient, **either, **_FILTERS[filter], "endsAt": {"$gt": now}}
+        either = {} if type is None and scope is None else {"read": EITHER}
+        query = {"recipient": recipient, **either, **FILTERS[filter], "endsAt": {"$gt": now}}
         if type is not None:
             query["type"] = type
         if scope is not None:
             query["scope"] = scope
         if before is not None:
-            query |= _up_to(before, "$lt")
+            query |= up_to(before, "$lt")
         cursor = self._notifications.find(query).sort([("createdAt", -1), ("id", -1)]).limit(limit)
         return [_item(document) for document in await cursor.to_list()]
 
@@ -253,78 +244,15 @@ def _write(first: Item, last: Item, now: datetime) -> UpdateOne:
         "dismissStamp": first.state.dismiss_stamp,
     }
     if first.dedupe_key is None:
-        own = {"_id": _id(first.recipient, first.id)}
+        own = {"_id": document_id(first.recipient, first.id)}
         rest = {"recipient": first.recipient, "id": first.id, **says, **state}
         return UpdateOne(own, {"$setOnInsert": rest}, upsert=True)
-    for known in _UNREAD:  # the filter says so already
+    for known in UNREAD:  # the filter says so already
         del state[known]
-    current = {**_UNREAD, "endsAt": {"$gt": max(first.created_at, now)}}
+    current = {**UNREAD, "endsAt": {"$gt": max(first.created_at, now)}}
     unread = {"recipient": first.recipient, "dedupeKey": first.dedupe_key, **current}
-    new = {"_id": _id(first.recipient, first.id), "id": first.id, **state}
+    new = {"_id": document_id(first.recipient, first.id), "id": first.id, **state}
     return UpdateOne(unread, {"$set": says, "$setOnInsert": new}, upsert=True)
-
-
-def _mark_writes(marking: Marking) -> list[UpdateMany]:
-    """What a mark does to the documents; each write repeats harmlessly."""
-    mark, queries = marking.mark, _scopes(marking)
-    writes = []
-    if mark.as_ in (As.SEEN, As.READ):
-        earlier = {"$or": [{"seenAt": None}, {"seenAt": {"$gt": mark.at}}]}
-        seen = {"$set": {"seenAt": mark.at}}
-        writes += [UpdateMany({"$and": [query, earlier]}, seen) for query in queries]
-    if mark.as_ is not As.SEEN:
-        writes += [UpdateMany(*_answer(mark, query)) for query in queries]
-    return writes
-
-
-def _answer(mark: Mark, query: Document) -> tuple[Document, Document]:
-    """Where and what a mark answers, unless a later one did already."""
-    if mark.as_ in (As.READ, As.UNREAD):
-        names, yes = ("read", "readAt", "readStamp"), mark.as_ is As.READ
-    else:
-        names, yes = ("dismissed", "dismissedAt", "dismissStamp"), mark.as_ is As.DISMISSED
-    flag, at, stamp = names
-    where = {"$and": [query, {stamp: {"$lt": mark.stamp}}]}
-    return where, {"$set": {flag: yes, at: mark.at if yes else None, stamp: mark.stamp}}
-
-
-def _stamp_of(as_: As) -> str:
-    return "readStamp" if as_ in READING | {As.SEEN} else "dismissStamp"
-
-
-def _scopes(marking: Marking) -> list[Document]:
-    """The queries that together find what a mark is for; of ``ids``, whatever state it is in."""
-    if marking.ids is not None:
-        return [{"_id": {"$in": [_id(marking.recipient, each) for each in marking.ids]}}]
-    differs: Document
-    match marking.mark.as_:
-        case As.SEEN:
-            differs = {"read": _EITHER, "seenAt": None}
-        case As.READ | As.DISMISSED as as_:
-            differs = {"read": False if as_ is As.READ else _EITHER}
-        case As.UNREAD:
-            differs = {"read": True}
-        case As.RESTORED:
-            return []  # nothing of what is not dismissed
-    current = {**_FILTERS["ALL"], "endsAt": {"$gt": marking.mark.at}}
-    everything = {"recipient": marking.recipient, **current, **differs}
-    found = []
-    if marking.own is not None:
-        found.append({**everything, "scope": "USER", **_up_to(marking.own, "$lte")})
-    if marking.announced is not None:
-        scope = {"scope": {"$in": ["TOPIC", "ALL"]}}
-        found.append({**everything, **scope, **_up_to(marking.announced, "$lte")})
-    return found
-
-
-def _up_to(key: Key, compare: str) -> Document:
-    """What lies at or before a place, as two ranges of one index."""
-    ties = {"createdAt": key.at, "id": {compare: key.id}}
-    return {"createdAt": {"$lte": key.at}, "$or": [{"createdAt": {"$lt": key.at}}, ties]}
-
-
-def _id(recipient: str, notification_id: str) -> str:
-    return f"{recipient}/{notification_id}"
 
 
 def _item(document: Document) -> Item:

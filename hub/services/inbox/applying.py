@@ -12,7 +12,7 @@ from hub.domain.publications import Everything, InboxChanged, Place
 from hub.domain.readstate import As, Mark
 from hub.services.inbox.stores import InboxStores
 from hub.services.inbox.unread import Unreads
-from hub.stores.notifications import Marking
+from hub.stores.markings import Marking
 
 
 async def apply(stores: InboxStores, unreads: Unreads, changes: Sequence[InboxChanged]) -> None:

@@ -15,7 +15,7 @@ from hub.services.inbox.stores import InboxStores
 from hub.services.inbox.unread import Reading, Unreads
 from hub.services.patience import patiently
 from hub.stores.heads import Heads
-from hub.stores.notifications import Filter
+from hub.stores.markings import Filter
 
 FIRST_PAGE: Final = 20
 """Notifications on the page that comes with a reset."""

@@ -10,7 +10,7 @@ from hub.domain.inbox import Announcement, Key, Unread
 from hub.domain.notifications import Item
 from hub.services.inbox.stores import InboxStores
 from hub.services.inbox.unread import Reading, Unreads
-from hub.stores.notifications import Filter
+from hub.stores.markings import Filter
 
 
 class Page(Struct, frozen=True):

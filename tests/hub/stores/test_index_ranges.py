@@ -16,8 +16,9 @@ from hub.domain.inbox import Announcement, Everybody, Key
 from hub.domain.readstate import As, Mark
 from hub.services.inbox import announcing, lists
 from hub.services.inbox.unread import Unreads
+from hub.stores.markings import Filter, Marking
 from hub.stores.mongo import INDEXES
-from hub.stores.notifications import Filter, Marking, Notifications
+from hub.stores.notifications import Notifications
 from tests.hub.domain import samples
 from tests.support.indexes import Commands
 from tests.support.stores import Opened, opened

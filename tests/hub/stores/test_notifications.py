@@ -12,7 +12,8 @@ from config.settings import Settings
 from hub.domain import notifications, times
 from hub.domain.inbox import Key
 from hub.domain.readstate import As, Mark, State, merged
-from hub.stores.notifications import Marking, Notifications
+from hub.stores.markings import Marking
+from hub.stores.notifications import Notifications
 from tests.hub.domain import samples
 from tests.support.stores import opened
 

@@ -12,7 +12,7 @@ from hub.domain import times
 from hub.domain.inbox import Preferences
 from hub.domain.readstate import As, Mark
 from hub.services.inbox.inbox import Inbox
-from hub.stores.notifications import Marking
+from hub.stores.markings import Marking
 from tests.hub.domain import samples
 from tests.hub.services.inbox.world import principal
 from tests.support.stores import Opened, opened

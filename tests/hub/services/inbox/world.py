@@ -20,7 +20,7 @@ from hub.domain.readstate import As, Mark, State, differs, merged
 from hub.services.inbox.audit import audit
 from hub.services.inbox.expiry import Expiry
 from hub.services.inbox.inbox import Inbox
-from hub.stores.notifications import Filter
+from hub.stores.markings import Filter
 from tests.conftest import JWT_SECRET
 from tests.hub.services.inbox.views import View
 from tests.support.stores import Opened

@@ -28,7 +28,8 @@ from hub.services.inbox.stores import InboxStores
 from hub.services.ingest.batch import STEPS, Ingest, Stores
 from hub.stores.announcements import Announcements
 from hub.stores.inboxes import Inboxes
-from hub.stores.notifications import Marking, Notifications
+from hub.stores.markings import Marking
+from hub.stores.notifications import Notifications
 from tests.hub.domain import samples
 from tests.hub.services.inbox.world import principal
 from tests.support.stores import Opened, opened
