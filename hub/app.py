@@ -272,6 +272,7 @@ async def node(
         guests=guests,
         identity=identity,
         bans=app[BANS],
+        topics=namespace.topics,
     )
     operations = [
         *HealthResources(health).operations(),
