@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     trace_sample: Annotated[float, Field(ge=0, le=1)] = 0.01
     """The share of events whose way is noted, for administrators to look up."""
 
+    otel: bool = False
+    """Record the spans of what comes with a ``traceparent``, and export them as OTEL_* say."""
+
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(values.upper)
     ] = "INFO"
