@@ -99,6 +99,13 @@ class Settings(BaseSettings):
     notification_retention: Annotated[int, Field(ge=1)] = 7_776_000
     audit_retention: Annotated[int, Field(ge=1)] = 7_776_000
     """How long what administrators did is kept."""
+    socketio_admin: bool = False
+    """Serve the namespace ``/socketio-admin``, for the stock Socket.IO admin UI."""
+    socketio_admin_user: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "admin"
+    socketio_admin_password_hash: (
+        Annotated[SecretStr, BeforeValidator(values.password_hash)] | None
+    ) = None
+    """Of the password that lets in there, beside tokens with the role ``admin``."""
     rate_commands: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(20, 1)
     """Of one connection."""
     rate_user_commands: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(100, 1)
@@ -126,6 +133,9 @@ class Settings(BaseSettings):
     """Where an ingest worker serves its metrics; a node serves them at ``/metrics``."""
     trace_sample: Annotated[float, Field(ge=0, le=1)] = 0.01
     """The share of events whose way is noted, for administrators to look up."""
+
+    otel: bool = False
+    """Record the spans of what comes with a ``traceparent``, and export them as OTEL_* say."""
 
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(values.upper)

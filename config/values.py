@@ -13,6 +13,8 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from config import scrypt
+
 KEY_FIELDS = ("jwt_secret", "jwt_jwks_url", "jwt_public_key")
 """The settings any one of which lets the hub check a token."""
 
@@ -205,3 +207,10 @@ def upper(value: object) -> object:
 def lower(value: object) -> object:
     """Lower case, for names that are matched without regard to case."""
     return value.lower() if isinstance(value, str) else value
+
+
+def password_hash(value: object) -> object:
+    """A hash as ``python -m hub hash-password`` prints it."""
+    if isinstance(value, str) and not scrypt.is_hash(value):
+        raise ValueError("is no hash: python -m hub hash-password makes one")
+    return value

@@ -13,21 +13,28 @@ from hub.broker.control import BLOCK, Control
 from hub.broker.figures import FiguresStore
 from hub.broker.journal import Journal
 from hub.broker.keys import Keys
+from hub.broker.logins import LoginStore
 from hub.broker.nodes import Nodes
 from hub.broker.traces import TraceStore
 from hub.delivery.witness import Witness
 from hub.gateways.http.metrics import MetricsResource
 from hub.gateways.http.operation import Operation
+from hub.gateways.lookout import Lookout
 from hub.gateways.orders import Orders
 from hub.gateways.presence import Presence
 from hub.gateways.sampler import Sampler
 from hub.gateways.sio.admin import AdminNamespace
 from hub.gateways.sio.admin_commands import AdminCommands
+from hub.gateways.sio.admin_ui import NAMESPACE as UI
+from hub.gateways.sio.admin_ui import AdminUiNamespace
 from hub.gateways.sio.server import SocketServer
+from hub.gateways.sio.topics import Topics
 from hub.gateways.streams import Streams
 from hub.gateways.wire import Wire
 from hub.services.admin.broadcast import Broadcasts
 from hub.services.admin.cluster import Cluster
+from hub.services.admin.logins import Logins
+from hub.services.admin.passwords import Passwords
 from hub.services.admin.stats import Stats
 from hub.services.admin.tails import Tails
 from hub.services.admin.trace import Traces
@@ -62,6 +69,7 @@ class Administration:
         guests: Guests,
         identity: Identity,
         bans: Bans,
+        topics: Topics,
     ) -> None:
         keys = Keys(settings.partitions)
         self._reading = open_redis(settings.redis_url or "", timeout=3 * BLOCK, max_connections=4)
@@ -90,6 +98,13 @@ class Administration:
         )
         self._namespace.on_gone = self._tails.end
         sio.register("/admin", self._namespace)
+        Lookout(presence, nodes, topics).register(self.control)
+        self._ui: AdminUiNamespace | None = None
+        if settings.socketio_admin:
+            logins = _logins(settings, LoginStore(redis), identity, guests)
+            rate = settings.rate_commands
+            self._ui = AdminUiNamespace(logins, guests, cluster, self._trail, rate)
+            sio.register(UI, self._ui)
 
     def operations(self) -> list[Operation]:
         """The HTTP resources."""
@@ -100,6 +115,7 @@ class Administration:
         return [
             *(self.control.run(), self._stats.run(), self._trail.run(), self._namespace.run()),
             *(self._tracer.run(), self._tails.run()),
+            *(() if self._ui is None else (self._ui.run(),)),
         ]
 
     async def close(self) -> None:
@@ -107,3 +123,11 @@ class Administration:
         has ended."""
         await self._stats.leave()
         await self._reading.aclose()
+
+
+def _logins(settings: Settings, store: LoginStore, identity: Identity, guests: Guests) -> Logins:
+    """Who may use the stock Socket.IO admin UI."""
+    secret = settings.socketio_admin_password_hash
+    hashed = "" if secret is None else secret.get_secret_value()
+    passwords = Passwords(settings.socketio_admin_user, hashed) if hashed else None
+    return Logins(store, identity, guests, passwords, hashed)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from config.logs import get_logger, say_always, setup_logging
 from config.settings import Settings
-from hub import __version__
+from hub import __version__, telemetry
 from hub.administration import Administration
 from hub.broker.attendance import Attendance
 from hub.broker.connect import open_redis
@@ -81,6 +81,7 @@ from hub.stores.heads import Heads
 from hub.stores.inboxes import Inboxes
 from hub.stores.mongo import close_mongo, open_mongo
 from hub.stores.notifications import Notifications
+from hub.telemetry import Spans
 
 DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
 """Takes the node out of service and sends its clients away, within that many seconds."""
@@ -114,7 +115,10 @@ def run_node(
     on an address. ``demo_page``: it serves the page, and the tokens for it, to whoever comes.
     """
     setup_logging(settings.log_level, settings.log_format)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        telemetry.started("hub-node", wanted=settings.otel),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         runner.run(_serve(settings, sock, on_ready, handover, demo_page=demo_page))
 
 
@@ -205,6 +209,8 @@ async def node(
     def on_batch(batch: Batch) -> None:
         if batch.channel == ORDERS:
             guests.hear(batch.envelopes)
+        elif batch.traces:
+            _traced(following, batch)
         else:
             following.on_batch(batch)
 
@@ -272,6 +278,7 @@ async def node(
         guests=guests,
         identity=identity,
         bans=app[BANS],
+        topics=namespace.topics,
     )
     operations = [
         *HealthResources(health).operations(),
@@ -319,6 +326,15 @@ async def node(
     await authorizer.close()
     await redis.aclose()
     await close_mongo(mongo)
+
+
+def _traced(following: Following, batch: Batch) -> None:
+    """As ``on_batch``, with a span from here to the writes, which are over in the next turn."""
+    clients = len(following.followers(batch.channel))
+    about: dict[str, str | int] = {"hub.channel": batch.channel, "hub.clients": clients}
+    spans = Spans("hub.deliver", batch.traces, "hub.offset", about)
+    following.on_batch(batch)
+    asyncio.get_running_loop().call_soon(spans.end)
 
 
 def _address(sock: socket.socket) -> str:

@@ -187,6 +187,23 @@ def token(
     )
 
 
+@app.command("hash-password")
+def hash_password() -> None:
+    """Ask for a password (or read a line of a pipe) and print its hash, for
+    HUB_SOCKETIO_ADMIN_PASSWORD_HASH."""
+    from config import scrypt
+
+    if sys.stdin.isatty():
+        password = str(
+            typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        )
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if len(password) < 12:
+        _fail("a password needs at least 12 characters")
+    print(scrypt.hashed(password))
+
+
 @app.command("audit-unread")
 def audit_unread() -> None:
     """Compare every user's unread count with what is stored; exit 1 if any differs."""

@@ -4,6 +4,7 @@
 import ``hub``; nothing in ``hub`` imports this.
 """
 
+from hub.telemetry import traceparent
 from workers.errors import PublicationInvalid, PublishError, RedisUnavailable
 from workers.publisher import Job, Publisher, SyncJob, SyncPublisher
 
@@ -15,4 +16,5 @@ __all__ = [
     "RedisUnavailable",
     "SyncJob",
     "SyncPublisher",
+    "traceparent",
 ]

@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 from config.logs import get_logger, say_always, setup_logging
 from config.settings import Settings, SettingsError, load_settings
 from config.trouble import Trouble
-from hub import metrics
+from hub import metrics, telemetry
 from hub.broker.connect import open_redis
 from hub.broker.hotlog import HotLog
 from hub.broker.journal import Journal
@@ -120,12 +120,15 @@ def main() -> None:
     """Reads the settings from the environment and works; exits 2 when they are not usable."""
     try:
         settings = load_settings(require=("redis_url", "mongo_url"))
+        setup_logging(settings.log_level, settings.log_format)
+        with (
+            telemetry.started("hub-ingest", wanted=settings.otel),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            runner.run(work(settings))
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    setup_logging(settings.log_level, settings.log_format)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work(settings))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from hub.broker.journal import Journal, journal_entry
 from hub.broker.keys import Keys
 from hub.broker.sync import open_sync_redis
 from hub.domain.publications import AnyPublication
+from hub.telemetry import publishing
 from workers.errors import RedisUnavailable
 from workers.messages import JobMessages, Messages
 
@@ -48,6 +49,11 @@ def _pauses(retry_for: float) -> Iterator[float]:
     while time.monotonic() < end:
         yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
         pause = min(2 * pause, _PAUSE_LAST)
+
+
+def _about(publication: AnyPublication) -> dict[str, str | int]:
+    """The attributes of a publish's span."""
+    return {"hub.id": str(publication.id), "hub.channel": publication.channel}
 
 
 class Publisher(Messages[Coroutine[Any, Any, str]]):
@@ -80,11 +86,16 @@ class Publisher(Messages[Coroutine[Any, Any, str]]):
         return self._append(publication)
 
     async def _append(self, publication: AnyPublication) -> str:
+        with publishing(_about(publication)) as traceparent:
+            return await self._retrying(publication, traceparent)
+
+    async def _retrying(self, publication: AnyPublication, traceparent: str) -> str:
+        traces = {str(publication.id): traceparent} if traceparent else {}
         failure: BaseException | None = None
         known = cancellations()
         for pause in _pauses(self._retry_for):
             try:
-                await self._journal.append([publication])
+                await self._journal.append([publication], traces)
             except _FAILURES as error:
                 failure = error
             else:
@@ -120,7 +131,11 @@ class SyncPublisher(Messages[str]):
         self._redis.close()
 
     def _send(self, publication: AnyPublication) -> str:
-        key, fields = journal_entry(self._keys, publication)
+        with publishing(_about(publication)) as traceparent:
+            return self._retrying(publication, traceparent)
+
+    def _retrying(self, publication: AnyPublication, traceparent: str) -> str:
+        key, fields = journal_entry(self._keys, publication, traceparent)
         failure: BaseException | None = None
         for pause in _pauses(self._retry_for):
             try:

@@ -22,7 +22,7 @@ import jwt
 from bench.feeds import Record, write_feed
 from bench.measure import cores
 from bench.payload import envelope
-from bench.servers.base import Feed, FeedShape, Follower, Peer, Program, Server
+from bench.servers.base import Feed, FeedShape, Follower, Peer, Program, Server, StartError
 from hub.broker.keys import Keys
 from hub.domain.events import Position
 from hub.embedded import MongoServer, RedisServer, free_port
@@ -33,6 +33,7 @@ from workers import Publisher
 _DATABASE = "bench"
 _PROJECT = "bench"
 _PARTITIONS = 16  # the default of HUB_PARTITIONS
+_STORED_WITHIN = 180  # seconds that ingest has for the first events of all channels
 
 
 def live_records(
@@ -143,15 +144,20 @@ class Hub(Server):
     async def _heads(self, rooms: Sequence[str]) -> dict[str, Head]:
         """Where every room's log ends, once ingest has stored what it was given."""
         client = open_mongo(self.mongo_url, timeout=30)
+        found: dict[str, Head] = {}
         try:
-            async with asyncio.timeout(120):
-                while True:
-                    heads = await Heads(client[_DATABASE]).read(rooms)
-                    if len(heads) == len(rooms) and all(head.offset for head in heads.values()):
-                        return heads
-                    await asyncio.sleep(0.1)
+            async with asyncio.timeout(_STORED_WITHIN):
+                while missing := [room for room in dict.fromkeys(rooms) if room not in found]:
+                    began = time.monotonic()
+                    some = await Heads(client[_DATABASE]).read(missing)
+                    found |= {room: head for room, head in some.items() if head.offset}
+                    if len(found) < len(rooms):  # and leave the database to ingest for a while
+                        await asyncio.sleep(max(0.1, 3 * (time.monotonic() - began)))
+        except TimeoutError:
+            raise StartError(f"the channels were not there within {_STORED_WITHIN} s") from None
         finally:
             await client.close()
+        return found
 
     def user_token(self, user: str) -> str:
         """A token of somebody who may follow the benchmark's jobs."""

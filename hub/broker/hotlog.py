@@ -35,6 +35,8 @@ class Batch(Struct, frozen=True):
     epoch: str
     first: int
     envelopes: Sequence[bytes]
+    traces: Mapping[int, str] = {}
+    """The ``traceparent`` of some of them, by offset; told live, and kept nowhere."""
 
     @property
     def last(self) -> int:
@@ -65,7 +67,9 @@ class HotLog:
         keys = [self._keys.log(batch.channel), self._keys.live(batch.channel)]
         told = "cluster" if isinstance(self._redis, ClusterRedis) else "server"
         gone = 0 if kept_until is None else times.to_ms(kept_until)
-        return Call(keys, [batch.epoch, batch.first, KEPT, TTL, gone, told, *batch.envelopes])
+        traces = ";".join(f"{offset}={trace}" for offset, trace in batch.traces.items())
+        head: list[str | int] = [batch.epoch, batch.first, KEPT, TTL, gone, told, traces]
+        return Call(keys, [*head, *batch.envelopes])
 
     async def after(self, channel: str, position: Position, limit: int) -> list[Encoded] | None:
         """Up to ``limit`` events that follow ``position``; None when the hot log does not reach
@@ -103,11 +107,16 @@ def merged(batches: Sequence[Batch]) -> Sequence[Batch]:
 def _joined(run: Sequence[Batch]) -> Batch:
     head = run[0]
     envelopes = [envelope for batch in run for envelope in batch.envelopes]
-    return Batch(head.channel, head.epoch, head.first, envelopes)
+    traces = {at: trace for batch in run for at, trace in batch.traces.items()}
+    return Batch(head.channel, head.epoch, head.first, envelopes, traces)
 
 
 def parse_live(channel: str, payload: bytes) -> Batch:
     """The batch that ``publish.lua`` put on a live channel."""
     head, *envelopes = payload.split(b"\n")
-    epoch, _, first = head.partition(b" ")
-    return Batch(channel, epoch.decode(), int(first), envelopes)
+    epoch, first, *traces = head.split(b" ")
+    if not traces:
+        return Batch(channel, epoch.decode(), int(first), envelopes)
+    pairs = (each.partition("=") for each in traces[0].decode().split(";"))
+    traced = {int(offset): trace for offset, _, trace in pairs}
+    return Batch(channel, epoch.decode(), int(first), envelopes, traced)

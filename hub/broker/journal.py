@@ -1,6 +1,6 @@
 """The journal: one Redis stream per partition, the only way in for publications."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,11 +14,13 @@ from hub.broker.keys import Keys
 from hub.broker.scripts import Call, Script
 from hub.domain import times
 from hub.domain.publications import AnyPublication
+from hub.telemetry import is_traceparent
 
 GROUP: Final = "ingest"
 _DEAD_KEPT: Final = 10_000  # per partition; older ones are dropped
 _APPEND_ONCE: Final = Script("append_once")
 _READ: Final = Script("read_journal")
+_UNTRACED: Final[Mapping[str, str]] = {}
 
 
 class NotHeld(Exception):
@@ -33,6 +35,7 @@ class Entry:
     id: str
     raw: bytes
     at: datetime
+    traceparent: str = ""  # of whoever published it
 
     @property
     def order(self) -> tuple[int, int]:
@@ -49,9 +52,14 @@ class DeadLetter:
     reason: str
 
 
-def journal_entry(keys: Keys, publication: AnyPublication) -> tuple[str, dict[Any, Any]]:
+def journal_entry(
+    keys: Keys, publication: AnyPublication, traceparent: str = ""
+) -> tuple[str, dict[Any, Any]]:
     """The stream that ``publication`` belongs on, and the fields of its entry there."""
-    return keys.journal(keys.partition(publication.channel)), {"p": publication.encode()}
+    fields: dict[Any, Any] = {"p": publication.encode()}
+    if traceparent:
+        fields["t"] = traceparent
+    return keys.journal(keys.partition(publication.channel)), fields
 
 
 class Journal:
@@ -62,27 +70,30 @@ class Journal:
         self._redis = redis
         self._keys = keys
 
-    async def append(self, publications: Iterable[AnyPublication]) -> None:
+    async def append(
+        self, publications: Iterable[AnyPublication], traces: Mapping[str, str] = _UNTRACED
+    ) -> None:
         """Appends in order, in one round trip. Raises ``redis.RedisError``; then any part of them
-        may be in the journal, and appending them again is harmless."""
+        may be in the journal, and appending them again is harmless. ``traces``: the
+        ``traceparent`` of some, by their ids."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for publication in publications:
-                pipe.xadd(*journal_entry(self._keys, publication))
+                trace = traces.get(str(publication.id), "") if traces else ""
+                pipe.xadd(*journal_entry(self._keys, publication, trace))
             with metrics.STORES.timed("redis", "append"):
                 await pipe.execute()
 
     async def append_once(
-        self, publications: Sequence[AnyPublication], *, remember: int
+        self, publications: Sequence[AnyPublication], *, remember: int, traceparent: str = ""
     ) -> list[bool]:
         """As ``append``, and says of each whether it is new: False for an id that was appended
-        this way within the last ``remember`` seconds."""
+        this way within the last ``remember`` seconds. ``traceparent``: of all of them."""
         calls = []
         for publication in publications:
             partition = self._keys.partition(publication.channel)
             mark = self._keys.seen(partition, str(publication.id))
-            calls.append(
-                Call([self._keys.journal(partition), mark], [publication.encode(), remember])
-            )
+            keys = [self._keys.journal(partition), mark]
+            calls.append(Call(keys, [publication.encode(), remember, traceparent]))
         return [bool(new) for new in await _APPEND_ONCE.run_many(self._redis, calls)]
 
 
@@ -186,4 +197,5 @@ def _flat(found: Any) -> list[Any]:
 def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
     text = entry_id.decode()
     at = times.from_ms(int(text.partition("-")[0]))
-    return Entry(text, fields.get(b"p", b""), at)
+    trace = fields.get(b"t", b"").decode(errors="replace")
+    return Entry(text, fields.get(b"p", b""), at, trace if is_traceparent(trace) else "")

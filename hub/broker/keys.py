@@ -65,6 +65,11 @@ def tail(channel: str) -> str:
     return f"hub:tail:{channel}"
 
 
+def login(digest: str) -> str:
+    """Whose login to the Socket.IO admin UI it is, by the login's digest."""
+    return f"hub:login:{digest}"
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Key names for a deployment with this many partitions."""

@@ -17,6 +17,8 @@ PING_EVERY: Final = 4.0
 PONG_WITHIN: Final = 10.0
 """Seconds: a peer that is gone is found, and its slot free, within 14 s."""
 
+_REASON_AT_MOST: Final = 123  # bytes, of a close frame (RFC 6455 section 5.5)
+
 
 class RawSocket(JobStream):
     """One client, and the owner of its WebSocket. It says nothing; what it says is ignored."""
@@ -43,9 +45,9 @@ class RawSocket(JobStream):
             self._websocket.close(1000, wait=True)
 
     def say_closing(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
-        del retry_after, message  # a close frame has no place for them
         if self._websocket is not None:
-            self._websocket.close(code.ws or 1011, code.name, wait=True)
+            reason = close_reason(code, retry_after, message)
+            self._websocket.close(code.ws or 1011, reason, wait=True)
 
     def ping(self) -> None:
         if self._websocket is not None:
@@ -67,3 +69,15 @@ class RawSocket(JobStream):
         del code
         self.leave()
         self._host.leaves(self)
+
+
+def close_reason(code: codes.Code, retry_after: float | None, message: str | None) -> str:
+    """What a close frame says beside its number, as far as there is room: the code's name, when to
+    come back, and what somebody had to say. ``BANNED retryAfter=60: see you tomorrow``."""
+    said = code.name
+    if retry_after is not None:
+        said += f" retryAfter={f'{retry_after:.2f}'.rstrip('0').rstrip('.')}"
+    if message and message != code.message:
+        said += ": " + " ".join(message.split())
+    cut = said.encode(errors="replace")[:_REASON_AT_MOST]
+    return cut.decode(errors="ignore")

@@ -23,8 +23,11 @@ class Publishing:
         self._journal = journal
         self._receipts = receipts
 
-    async def publish(self, items: Sequence[Any], *, by_admin: bool = False) -> Receipt:
+    async def publish(
+        self, items: Sequence[Any], *, by_admin: bool = False, traceparent: str = ""
+    ) -> Receipt:
         """Appends all or, when one is not valid, none. ``by_admin``: an administrator sends them.
+        ``traceparent``: of the request, if it has a good one.
 
         Raises ``HubError``: INVALID_REQUEST naming ``items[i].field``; UNAVAILABLE when Redis is
         out of reach: then repeat the call, what was accepted already counts as a duplicate.
@@ -33,7 +36,9 @@ class Publishing:
         if by_admin:
             publications = [_from_admin(each) for each in publications]
         async with patiently():
-            new = await self._journal.append_once(publications, remember=_REMEMBER)
+            new = await self._journal.append_once(
+                publications, remember=_REMEMBER, traceparent=traceparent
+            )
         fresh = sum(new)
         return Receipt(fresh, len(new) - fresh, [str(each.id) for each in publications])
 
@@ -45,13 +50,14 @@ class Publishing:
         items: Sequence[Any],
         *,
         by_admin: bool = False,
+        traceparent: str = "",
     ) -> Receipt:
         """As ``publish``; a repeat of ``caller``'s ``key`` within a day is answered as the first
         time. Raises CONFLICT when it comes with another body."""
         async with patiently():
             known = await self._receipts.get(caller, key)
             if known is None:
-                receipt = await self.publish(items, by_admin=by_admin)
+                receipt = await self.publish(items, by_admin=by_admin, traceparent=traceparent)
                 await self._receipts.put(caller, key, StoredReceipt(fingerprint, receipt))
                 return receipt
         if known.fingerprint != fingerprint:

@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.feeds import Record, write_feed
 from bench.measure import tree, usage
 from bench.payload import envelope, stamp
 from bench.report import Column, View, advantage, medians
+from bench.scenarios.admin import Phase, control, interval, mean, rows, served
 from bench.servers.base import FeedShape
 from bench.servers.hub import live_records
 from hub.broker.hotlog import parse_live
@@ -89,3 +92,37 @@ def test_medians_and_ratios() -> None:
     assert node["complete"]
     assert advantage(hub, merged, VIEW, "node") == 3
     assert advantage(hub, merged, VIEW, "bare") is None
+
+
+def beats(count: int, *, looks: bool) -> list[list[float]]:
+    """A machine that is twice as fast in every other heartbeat; looking costs half a slot of 16,
+    and now and then something else happens."""
+    found = []
+    for number in range(count):
+        slots = [1.0] * 16
+        slots[3] += 0.5 * looks
+        slots[number % 16] += 5 * (number % 4 == 0)
+        found.append([slot * (1 + number % 2) for slot in slots])
+    return found
+
+
+def test_what_looking_costs_is_seen_through_what_the_machine_does() -> None:
+    kinds = beats(48, looks=False), beats(49, looks=True)
+    assert served(kinds) == pytest.approx(100 * 0.5 / 16.5)
+    low, high = interval(kinds, served)
+    assert 2.9 < low <= served(kinds) <= high < 3.1
+    assert control(kinds) == 0
+    assert served((kinds[0], kinds[0])) == 0
+    low, high = interval(kinds, mean)
+    assert high - low > 10
+
+
+def test_both_kinds_are_told_of() -> None:
+    kinds = beats(4, looks=False), beats(4, looks=True)
+    phases = [Phase(looks, kinds[looks], 1000, 1000, 4 * looks) for looks in (False, True)]
+    without, with_one = rows(phases)
+    assert "differs" not in without
+    assert with_one["differs"] == round(served(kinds), 2)
+    assert with_one["plain"] == round(mean(kinds), 2)
+    assert (without["figures"], with_one["figures"]) == (0, 4)
+    assert without["cpu_per_delivery"] == round(1e6 * sum(map(sum, kinds[0])) / 1000, 2)

@@ -24,6 +24,7 @@ from workers import Publisher
 
 JOB = "550e8400-e29b-41d4-a716-446655440000"
 CHANNEL = f"job:{JOB}"
+SOON = 1.0  # seconds that a kick may take (contract 9)
 
 
 @pytest.fixture
@@ -126,8 +127,11 @@ async def test_a_kick_ends_every_connection_of_its_target_on_every_door(
             js.until(lambda c: c.named("disconnect")),
         )
         assert await socket.to_the_end() == 4506
+        assert socket.reason == "KICKED: go home"
         assert await stream.to_the_end() == ["closing"]
-        print(f"kick: all doors closed after {1000 * (time.monotonic() - began):.0f} ms")
+        took = time.monotonic() - began
+        print(f"kick: all doors closed after {1000 * took:.0f} ms")
+        assert took < SOON
         closing = {"code": "KICKED", "message": "go home", "reconnect": False}
         assert here.named("closing") == there.named("closing") == [closing]
         assert stream.events[0].data == closing
@@ -159,9 +163,12 @@ async def test_who_is_banned_stays_out_and_who_is_unbanned_comes_back(
         enter = stack.enter_async_context
         banned = await enter(line(pair.url, token))
         stream = await enter(source(http, address(pair.url, JOB), token))
+        socket = await enter(raw(http, address(pair.url, JOB), token))
         payload = {"userId": "u1", "banSeconds": 60, "message": "not now"}
-        assert (await pair.do("kick", payload))["connections"] == 2
+        assert (await pair.do("kick", payload))["connections"] == 3
         await banned.until(lambda: banned.closed)
+        assert await socket.to_the_end() == 4507
+        assert socket.reason == "BANNED retryAfter=60: not now"
         assert await stream.to_the_end() == ["closing"]
         for closing in (banned.named("closing")[0], stream.events[0].data):
             assert (closing["code"], closing["message"]) == ("BANNED", "not now")

@@ -12,6 +12,7 @@ from pathlib import Path
 import jwt
 import pytest
 
+from config import scrypt
 from config.settings import Settings, variable
 from hub import devfile
 from hub.devfile import DevFile
@@ -19,11 +20,14 @@ from hub.devfile import DevFile
 SECRET = "s3cret-of-the-command-line-" * 2
 
 
-def hub(*args: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+def hub(
+    *args: str, cwd: Path | None = None, stdin: str | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
     """Run ``python -m hub`` with only these ``HUB_*`` variables."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     return subprocess.run(
         [sys.executable, "-m", "hub", *args],
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,
@@ -31,6 +35,16 @@ def hub(*args: str, cwd: Path | None = None, **env: str) -> subprocess.Completed
         env={**clean, "PYTHONPATH": str(Path.cwd()), **env},
         cwd=cwd,
     )
+
+
+def test_a_password_is_printed_as_a_hash() -> None:
+    done = hub("hash-password", stdin="correct horse battery\n")
+    assert done.returncode == 0, done.stderr
+    assert "horse" not in done.stdout
+    assert scrypt.matches("correct horse battery", done.stdout.strip())
+    short = hub("hash-password", stdin="short\n")
+    assert (short.returncode, short.stdout) == (1, "")
+    assert "at least 12" in short.stderr
 
 
 def test_help_names_the_commands() -> None:

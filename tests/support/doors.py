@@ -41,11 +41,13 @@ class RawClient:
 
     ws: ClientWebSocketResponse
     messages: list[dict[str, Any]] = field(default_factory=list)
+    reason: str = ""  # that it was closed with
 
     async def next(self) -> dict[str, Any] | None:
         """The next message; None once it is closed."""
         message = await self.ws.receive(timeout=_LIMIT)
         if message.type is not WSMsgType.TEXT:
+            self.reason = self.reason or message.extra or ""
             return None
         self.messages.append(json.loads(message.data))
         return self.messages[-1]

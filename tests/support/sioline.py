@@ -121,7 +121,7 @@ class Line:
 @asynccontextmanager
 async def line(
     url: str,
-    token: str,
+    token: str | None,
     *,
     back: Line | None = None,
     pid: object = None,

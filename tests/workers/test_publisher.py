@@ -66,7 +66,7 @@ def test_both_offer_the_same_names() -> None:
         assert callable(getattr(SyncPublisher, name))
     assert set(workers.__all__) == {
         *("Job", "PublicationInvalid", "PublishError", "Publisher", "RedisUnavailable"),
-        *("SyncJob", "SyncPublisher"),
+        *("SyncJob", "SyncPublisher", "traceparent"),
     }
     assert {name for name in vars(JobMessages) if not name.startswith("_")} == {
         *("start", "status", "activity", "scenario_completed", "feature_completed"),

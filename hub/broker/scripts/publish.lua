@@ -4,7 +4,8 @@
 -- KEYS  1 hot log  2 live channel
 -- ARGV  1 epoch  2 offset of the first event  3 entries to keep  4 seconds to live
 --       5 Unix time in ms when the log has to be gone, 0 for never
---       6 'cluster' or 'server'  7… envelopes
+--       6 'cluster' or 'server'
+--       7 who asked, for tracing: OFFSET=TRACEPARENT;…, mostly empty  8… envelopes
 -- Returns how many events were new.
 --
 -- In a cluster a plain message goes to every server; a sharded one stays where its channel is. Since
@@ -25,8 +26,8 @@ else
   redis.call('DEL', log)  -- one that was trimmed to nothing still refuses ids below its last one
 end
 local fresh = {}
-for index = 7 + last - first + 1, #ARGV do
-  local offset = first + index - 7
+for index = 8 + last - first + 1, #ARGV do
+  local offset = first + index - 8
   redis.call('XADD', log, 'MAXLEN', '~', ARGV[3], string.format('%d-0', offset),
              'epoch', epoch, 'event', ARGV[index])
   fresh[#fresh + 1] = ARGV[index]
@@ -43,6 +44,9 @@ if ARGV[5] ~= '0' then
   end
 end
 local sharded = ARGV[6] == 'cluster' and redis.REDIS_VERSION_NUM
-redis.call(sharded and 'SPUBLISH' or 'PUBLISH', live,
-           string.format('%s %d\n', epoch, last + 1) .. table.concat(fresh, '\n'))
+local head = string.format('%s %d', epoch, last + 1)
+if ARGV[7] ~= '' then
+  head = head .. ' ' .. ARGV[7]
+end
+redis.call(sharded and 'SPUBLISH' or 'PUBLISH', live, head .. '\n' .. table.concat(fresh, '\n'))
 return #fresh

@@ -16,6 +16,7 @@ from hub.gateways.http.request import NoQuery, answer, body, principal, query, r
 from hub.services.identity import Identity
 from hub.services.limits import Limits
 from hub.services.publish import ITEMS_AT_MOST, Publishing, fingerprint
+from hub.telemetry import NAME, is_traceparent
 
 _KEY_AT_MOST: Final = 255
 
@@ -78,13 +79,13 @@ class PublishResource:
             raise codes.invalid("Idempotency-Key", f"has 1 to {_KEY_AT_MOST} characters")
         items = parse(PublishBody, await body(request)).items
         await self._limits.take("publishes", who.user_id, len(items))
-        by_admin = who.has(Role.ADMIN)
+        by_admin, trace = who.has(Role.ADMIN), _traceparent(request)
         if key is None:
-            receipt = await self._publishing.publish(items, by_admin=by_admin)
+            receipt = await self._publishing.publish(items, by_admin=by_admin, traceparent=trace)
         else:
             mark = fingerprint(await request.read())
             receipt = await self._publishing.publish_once(
-                who.user_id, key, mark, items, by_admin=by_admin
+                who.user_id, key, mark, items, by_admin=by_admin, traceparent=trace
             )
         return answer(
             {
@@ -94,3 +95,9 @@ class PublishResource:
             },
             status=202,
         )
+
+
+def _traceparent(request: web.Request) -> str:
+    """The trace that the request belongs to; a header of another form means nothing (W3C)."""
+    given = request.headers.get(NAME, "")
+    return given if is_traceparent(given) else ""

@@ -151,21 +151,12 @@ class AdminNamespace:
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
         """Lets in whoever has the role."""
         given = parse(AdminAuth, auth or {})
-        scheme, _, bearer = str(client.environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
-        header = bearer.strip() if scheme.lower() == "bearer" else None
-        principal = await self._identity.verify(given.token or header)
+        principal = await self._identity.verify(given.token or bearer_of(client))
         client.user_id = principal.user_id
         if not principal.has(Role.ADMIN):
             _log.warning("admin.refused", user_id=principal.user_id)
             raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS, "the role admin is required")
-        stay = await self._guests.arrive(principal)
-        try:
-            await self._guests.settle(stay)
-            if client.socket.closed:
-                raise codes.HubError(codes.UNAVAILABLE)
-        except BaseException:
-            self._guests.leave(stay)
-            raise
+        stay = await stay_for(self._guests, client, principal)
         client.state = AdminClient(client, principal, stay, self._rate)
         return {}
 
@@ -235,6 +226,25 @@ class AdminNamespace:
         if command is None:
             raise codes.HubError(codes.UNKNOWN_COMMAND, f"there is no command {name[:64]!r}")
         return command
+
+
+def bearer_of(client: Client) -> str | None:
+    """The token of the handshake's header."""
+    scheme, _, token = str(client.environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def stay_for(guests: Guests, client: Client, principal: Principal) -> Stay:
+    """Begins the stay of an administrator. Raises ``HubError``, and then there is none."""
+    stay = await guests.arrive(principal)
+    try:
+        await guests.settle(stay)
+        if client.socket.closed:
+            raise codes.HubError(codes.UNAVAILABLE)
+    except BaseException:
+        guests.leave(stay)
+        raise
+    return stay
 
 
 def _nothing(admin: AdminClient) -> None:

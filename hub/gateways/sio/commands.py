@@ -56,7 +56,7 @@ class ChannelCommands:
         wanted = parse(Subscribe, raw)
         channel = required_channel(wanted.channel)
         since = position_of(wanted)
-        _make_room(connection, wanted.channel)
+        make_room(connection, wanted.channel)
         await connection.session.unsettle()
         known = _is_known(connection, wanted.channel, since)
 
@@ -91,7 +91,7 @@ class ChannelCommands:
         return {"subscribe": self.subscribe, "unsubscribe": self.unsubscribe}
 
 
-def _make_room(connection: Connection, channel: str) -> None:
+def make_room(connection: Connection, channel: str) -> None:
     """Raises CONFLICT when the connection follows as many channels as one may."""
     held = {*connection.channels, *connection.promised}
     if channel not in held and len(held) >= SUBSCRIPTIONS_AT_MOST:

@@ -63,7 +63,7 @@ class HubNamespace:
         self._channels = channels
         self._recovery = recovery
         self._inbox = inbox
-        self._topics = Topics(inbox, channels)
+        self.topics = Topics(inbox, channels)
         self._summary = channels.summary
         self._commands = dict(commands)
         self._rate = rate
@@ -106,7 +106,7 @@ class HubNamespace:
             return None
         session = self._recovery.begin(who, back)
         connection = Connection(client, who, self._summary, session)
-        connection.on_topics = self._topics.changed
+        connection.on_topics = self.topics.changed
         connection.arrival = await self._recovery.restore(who, connection, back)
         if connection.arrival is None:
             return None
@@ -119,7 +119,7 @@ class HubNamespace:
         member = await self._inbox.enter(who)
         wanted = _wanted(member, given)
         connection = Connection(client, who, self._summary, self._recovery.begin(who))
-        connection.on_topics = self._topics.changed
+        connection.on_topics = self.topics.changed
         connection.channels = dict.fromkeys(wanted, 0)
         joined = await self._channels.subscribe_all(who, connection, wanted, without_refused=True)
         for name in wanted.keys() - {each.channel for each in joined}:
@@ -153,7 +153,7 @@ class HubNamespace:
             connection.session.start()
             missed = [message for one in arrival.joined for message in _missed(one)]
             connection.greet(_hello(connection, arrival), missed)
-            self._topics.changed(connection, arrival.topics)
+            self.topics.changed(connection, arrival.topics)
             self._guests.enter(connection.stay, connection)
 
     async def event(self, client: Client, ack_id: int | None, name: Any, args: list[Any]) -> None:

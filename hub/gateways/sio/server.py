@@ -92,6 +92,14 @@ class Client:
         await self._server.remove(self, self._server.reason.SERVER_DISCONNECT)
 
 
+class RefusedAs(codes.HubError):
+    """A refused connect in words that the client of another protocol knows it by."""
+
+    def __init__(self, error: codes.HubError, said: str) -> None:
+        super().__init__(error.code, error.message, retry_after=error.retry_after)
+        self.said = said
+
+
 class Namespace(Protocol):
     """What serves one namespace. A ``HubError`` raised by ``connect`` or ``event`` becomes the
     client's answer; anything else is logged and answered with INTERNAL."""
@@ -326,7 +334,8 @@ def _nobody_asks(state: Any) -> None:
 
 def _refuse(client: Client, error: codes.HubError) -> None:
     metrics.REFUSALS.add(1, error.code.name)
-    answer = {"message": error.code.name, "data": error.as_error()}
+    said = error.said if isinstance(error, RefusedAs) else error.code.name
+    answer = {"message": said, "data": error.as_error()}
     client.push(packets.CONNECT_ERROR, msgspec.json.encode(answer))
 
 

@@ -14,6 +14,7 @@ from config.logs import get_logger
 from hub.delivery.message import Message, Reset
 from hub.domain import channels, codes
 from hub.domain.events import Position
+from hub.gateways.sio.commands import make_room
 from hub.gateways.sio.connection import Connection
 from hub.services.channels import Channels, required_channel
 from hub.services.following import Joined, Mode
@@ -37,6 +38,20 @@ class Topics:
         connection.due.update(topics)
         if idle and connection.due:
             connection.spawn(self._see_to(connection))
+
+    async def steer(self, connection: Connection, name: str, *, follow: bool) -> None:
+        """Makes a connection follow a job or topic that its user may read, or leave it, because an
+        administrator says so; harmless when it is so already. The client gets what a job's log has
+        as events. Raises ``HubError``."""
+        async with connection.client.socket.receiving:
+            if not _is_connected(connection):
+                return
+            follows = name in (*connection.channels, *connection.promised)
+            if follow and not follows:
+                make_room(connection, name)
+                await self._follow(connection, name, None)
+            elif follows and not follow:
+                await self._leave(connection, name)
 
     async def _see_to(self, connection: Connection) -> None:
         while connection.due:
@@ -68,7 +83,7 @@ class Topics:
         finally:
             connection.due.discard("")
 
-    async def _follow(self, connection: Connection, name: str, since: Position) -> None:
+    async def _follow(self, connection: Connection, name: str, since: Position | None) -> None:
         """From the subscription on, so that nothing is missing that came meanwhile."""
 
         def hand_over(joined: Joined) -> None:
@@ -101,6 +116,7 @@ def _is_connected(connection: Connection) -> bool:
 
 def _missed(joined: Joined) -> list[Message | Reset]:
     epoch, size = joined.position.epoch, sum(len(each.envelope) for each in joined.events)
-    if joined.mode is Mode.RESET or size > REPLAYED_AT_MOST:
-        return [Reset(joined.channel, epoch, joined.position.offset)]
+    too_many = joined.job is not None and joined.position.offset > 0 and not joined.events
+    if joined.mode is Mode.RESET or size > REPLAYED_AT_MOST or too_many:
+        return [Reset(joined.channel, epoch, joined.position.offset, joined.snapshot)]
     return [Message(joined.channel, epoch, event) for event in joined.events]

@@ -10,13 +10,19 @@ from hub.domain import codes
 from hub.services.admin.orders import (
     FIND,
     KICK,
+    LOOK,
     SAY,
+    STEER,
     VIEWERS,
     Find,
     Found,
+    Glance,
     Kick,
     Kicked,
+    Look,
     Say,
+    Steer,
+    Steered,
     Target,
     Viewers,
 )
@@ -63,8 +69,22 @@ class Cluster:
         answers = await self._ask(VIEWERS, Viewers(channel), list[str])
         return sorted({user for each in answers for user in each})
 
+    async def steer(self, what: Steer) -> Steered:
+        """Makes connections join or leave a channel, or ends them."""
+        answers = await self._ask(STEER, what, Steered)
+        return Steered(sum(each.done for each in answers), sum(each.refused for each in answers))
+
+    async def look(self, seen: dict[str, int]) -> tuple[list[str], dict[str, Glance]]:
+        """The nodes that live, and what those that answered have to tell since ``seen``."""
+        nodes, answers = await self._answers(LOOK, Look(self._nodes.me.id, seen))
+        found = {node: msgspec.json.decode(raw, type=Glance) for node, raw in answers.items()}
+        return nodes, found
+
     async def _ask(self, kind: str, body: Any, shape: type[Result]) -> list[Result]:
+        _, answers = await self._answers(kind, body)
+        return [msgspec.json.decode(raw, type=shape) for raw in answers.values()]
+
+    async def _answers(self, kind: str, body: Any) -> tuple[list[str], dict[str, bytes]]:
         async with patiently():
             nodes = [node.id for node in await self._nodes.alive()]
-            answers = await self._control.ask(kind, body, nodes, within=WITHIN)
-        return [msgspec.json.decode(raw, type=shape) for raw in answers.values()]
+            return nodes, await self._control.ask(kind, body, nodes, within=WITHIN)

@@ -12,6 +12,8 @@ FIND: Final = "find"
 SAY: Final = "say"
 VIEWERS: Final = "viewers"
 TAILS: Final = "tails"
+LOOK: Final = "look"
+STEER: Final = "steer"
 
 
 class Target(Struct, frozen=True):
@@ -81,6 +83,88 @@ class Viewers(Struct, frozen=True):
     """Name the users who follow a channel."""
 
     channel: str
+
+
+class Look(Struct, frozen=True):
+    """Say what has changed since ``viewer`` (a node) was answered last. ``seen``: the number of
+    that answer, by node; without one, or with another, everything is told."""
+
+    viewer: str
+    seen: dict[str, int] = {}
+
+
+class Handshake(Struct, frozen=True):
+    """How a connection began. ``issued``: Unix milliseconds."""
+
+    address: str
+    headers: dict[str, str]
+    query: dict[str, str]
+    issued: int
+    time: str
+    url: str
+    secure: bool = False
+    xdomain: bool = False
+
+
+class Socket(Struct, frozen=True, rename="camel"):
+    """A connection, in the terms of the stock Socket.IO admin UI. ``nsp``: its namespace, or the
+    name of another door. ``client_id``: tells which are of one client, and nothing more."""
+
+    id: str
+    client_id: str
+    transport: str
+    nsp: str
+    data: dict[str, Any]
+    handshake: Handshake
+    rooms: list[str]
+
+
+class Server(Struct, frozen=True, rename="camel"):
+    """A node, in the same terms."""
+
+    server_id: str
+    hostname: str
+    pid: int
+    uptime: float
+    clients_count: int
+    polling_clients_count: int
+    namespaces: list[dict[str, Any]]
+
+
+class Changed(Struct, frozen=True):
+    """A connection whose rooms or transport are others."""
+
+    id: str
+    transport: str
+    rooms: list[str]
+
+
+class Glance(Struct, frozen=True):
+    """A node's answer to ``Look``, its ``number``. ``whole``: nothing is there but ``came``."""
+
+    number: int
+    whole: bool
+    server: Server
+    came: list[Socket] = []
+    changed: list[Changed] = []
+    went: list[str] = []
+
+
+class Steer(Struct, frozen=True):
+    """Make connections of a namespace join or leave ``channel``, or end them when there is none.
+    ``only``: one connection's sid, or a channel whose followers are meant; else all."""
+
+    nsp: str
+    act: str
+    only: str | None = None
+    channel: str | None = None
+
+
+class Steered(Struct, frozen=True):
+    """How many connections did, and how many were meant that may not."""
+
+    done: int = 0
+    refused: int = 0
 
 
 def is_meant(target: Target, principal: Principal, sid: str, channels: Any) -> bool:

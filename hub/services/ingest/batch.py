@@ -7,7 +7,7 @@ from itertools import groupby
 
 from hub import metrics
 from hub.broker.hotlog import Batch, HotLog
-from hub.broker.journal import Entry, Journal, PartitionReader
+from hub.broker.journal import DeadLetter, Entry, Journal, PartitionReader
 from hub.domain.events import Event, Position
 from hub.services.inbox import announcing
 from hub.services.inbox.stores import InboxStores
@@ -24,6 +24,7 @@ from hub.services.ingest.plan import (
 from hub.services.tracing import Tracer
 from hub.stores.events import AlreadyStored, Events
 from hub.stores.heads import Heads
+from hub.telemetry import Spans
 
 _ATTEMPTS = 5
 _OVERLOOKED = 1000
@@ -97,13 +98,37 @@ class Ingest:
         ``RedisError``, ``Contended`` or ``LivesOverlap``; the entries are then still pending and
         nothing is lost.
         """
-        with metrics.INGEST_BATCH.timed():
-            return await self._process(reader, entries, redelivered=redelivered)
+        accepted, malformed = parse(entries, reader.partition, self._partitions)
+        given = {each.id: each.entry.traceparent for each in accepted if each.entry.traceparent}
+        spans = _spans(given, reader.partition)
+        failure: BaseException | None = None
+        try:
+            with metrics.INGEST_BATCH.timed():
+                return await self._process(
+                    reader,
+                    entries,
+                    accepted,
+                    malformed,
+                    redelivered=redelivered,
+                    traces={} if spans is None else spans.parents,
+                )
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            if spans is not None:
+                spans.end(failure)
 
     async def _process(
-        self, reader: PartitionReader, entries: Sequence[Entry], *, redelivered: bool
+        self,
+        reader: PartitionReader,
+        entries: Sequence[Entry],
+        accepted: Sequence[Accepted],
+        malformed: Sequence[DeadLetter],
+        *,
+        redelivered: bool,
+        traces: Mapping[str, str],
     ) -> Plan:
-        accepted, malformed = parse(entries, reader.partition, self._partitions)
         plan = await self._store(accepted, redelivered=redelivered)
         metrics.INGESTED.add(len(plan.append))
         if self._tracer is not None and self._tracer.active:
@@ -115,12 +140,12 @@ class Ingest:
         self._on_step("folded")
         await self._stores.events.expire(plan.ended.values())
         self._on_step("expiring")
-        await self._hot_log.publish(list(_batches(plan)), kept_until=_ends(plan))
+        await self._hot_log.publish(list(_batches(plan, traces)), kept_until=_ends(plan))
         self._on_step("told")
         await announcing.date(self._stores.inboxes, noted)
         self._on_step("dated")
         if plan.forward:
-            await self._journal.append(plan.forward)
+            await self._journal.append(plan.forward, _of_forward(plan, traces))
         self._on_step("forwarded")
         if letters := [*malformed, *plan.dead]:
             metrics.BURIED.add(len(letters))
@@ -195,7 +220,19 @@ def _ends(plan: Plan) -> Mapping[str, datetime]:
     return {head.channel: head.kept_until for head in ends if head.kept_until is not None}
 
 
-def _batches(plan: Plan) -> Iterable[Batch]:
+def _spans(given: Mapping[str, str], partition: int) -> Spans | None:
+    """Of a batch's publications that belong to traces, if any does."""
+    return Spans("hub.ingest", given, "hub.id", {"hub.partition": partition}) if given else None
+
+
+def _of_forward(plan: Plan, traces: Mapping[str, str]) -> Mapping[str, str]:
+    """Which traces what is put on the journals belongs to."""
+    if not traces:
+        return traces
+    return {id_: traces[cause] for id_, cause in plan.causes.items() if cause in traces}
+
+
+def _batches(plan: Plan, traces: Mapping[str, str]) -> Iterable[Batch]:
     """What is to be told, cut where offsets are not consecutive."""
     for channel, events in plan.deliver.items():
         ordered = [events[offset] for offset in sorted(events)]
@@ -204,4 +241,7 @@ def _batches(plan: Plan) -> Iterable[Batch]:
             consecutive = [event for _, event in run]
             first = consecutive[0]
             envelopes = [event.encode() for event in consecutive]
-            yield Batch(channel, first.epoch, first.offset, envelopes)
+            traced = {}
+            if traces:
+                traced = {e.offset: traces[e.id] for e in consecutive if e.id in traces}
+            yield Batch(channel, first.epoch, first.offset, envelopes, traced)

@@ -53,6 +53,7 @@ class Plan:
 
     ``deliver``: every event of the batch by channel and offset, those stored before included, as
     nobody knows whether they were told. ``ended``: heads of jobs of which the end is among these.
+    ``causes``: the publication that each of ``forward`` is of, by their ids.
     ``reborn``: when jobs were started anew, whose former life is to be removed first. ``doubtful``:
     something was refused that may be a mere repeat; plan again knowing what is stored.
     """
@@ -64,6 +65,7 @@ class Plan:
     reborn: dict[str, datetime] = field(default_factory=dict)
     announcements: list[Announcement] = field(default_factory=list)
     forward: list[AnyPublication] = field(default_factory=list)
+    causes: dict[str, str] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
     doubtful: bool = False
 
@@ -255,10 +257,15 @@ class Planner:
 
     def _follow_up_job(self, head: Head, event: Event) -> None:
         if head.job is not None:
-            self._plan.forward.extend(followups.of_job_event(head.job, event))
+            self._follow_up(event.id, followups.of_job_event(head.job, event))
 
     def _follow_up_notification(self, each: Accepted, publication: Notification) -> None:
-        self._plan.forward.extend(followups.copies(each.id, publication))
+        self._follow_up(each.id, followups.copies(each.id, publication))
+
+    def _follow_up(self, cause: str, caused: Iterable[Notification]) -> None:
+        for each in caused:
+            self._plan.forward.append(each)
+            self._plan.causes[str(each.id)] = cause
 
     def _head_for(self, each: Accepted) -> Head:
         channel = each.publication.channel

@@ -54,6 +54,7 @@ socket.on("disconnect", (reason) => report("disconnect", reason));
 const actions = {
   command: (name, payload) => socket.timeout(10_000).emitWithAck(name, ...(payload === null ? [] : [payload])),
   subscribe,
+  emit: (...args) => socket.emit(...args).connected,
   raw: (...args) => socket.timeout(10_000).emitWithAck(...args),
   offline: () => socket.disconnect().connected,
   online: () => socket.connect().connected,
