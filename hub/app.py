@@ -34,6 +34,7 @@ from hub.delivery.cork import Cork
 from hub.delivery.witness import Witness
 from hub.domain import times
 from hub.gateways.addresses import addresses
+from hub.gateways.contract.asyncapi import AsyncApiResource
 from hub.gateways.doors import Doors
 from hub.gateways.gate import Gate
 from hub.gateways.http.demo import DemoPage
@@ -281,6 +282,7 @@ async def node(
         *PublishResource(identity, publishing, limits).operations(),
         *admin.operations(),
     ]
+    operations += AsyncApiResource(__version__).operations()
     operations += OpenApiResource(operations, __version__).operations()
     app.add_routes(routes(operations))
     app[OPERATIONS] = operations

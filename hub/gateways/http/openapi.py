@@ -9,29 +9,26 @@ import msgspec
 from aiohttp import web
 
 from hub.domain import codes
+from hub.gateways.contract.schemas import REFERENCE, Json, dialect, reference
 from hub.gateways.http.documents import Problem
 from hub.gateways.http.operation import ANY, PATH_PARAMETERS, Answer, Operation
 from hub.gateways.publications import publication_schema
 
-_REFERENCE: Final = "#/components/schemas/{name}"
 _PARAMETER: Final = re.compile(r"{(\w+)}")
 _TICKET: Final = "ticket"
-_PYTHON_END: Final = r"\Z"  # of a pattern, which is `$` in the dialect of JSON Schema
 _DESCRIPTION: Final = (
     "Progress of long jobs and notifications, stored before they are shown. Refusals are "
     "`application/problem+json` with an `errorCode` of the catalogue and a `requestId`."
 )
 
-Json = dict[str, Any]
-
 
 def document(operations: Sequence[Operation], version: str) -> Json:
     """The OpenAPI document of ``operations``."""
     schemas, components = msgspec.json.schema_components(
-        [*_shapes(operations), Problem], ref_template=_REFERENCE
+        [*_shapes(operations), Problem], ref_template=REFERENCE
     )
     named = dict(zip(map(_key, [*_shapes(operations), Problem]), schemas, strict=True))
-    publication, publications = publication_schema(_REFERENCE)
+    publication, publications = publication_schema(REFERENCE)
     components |= publications
     components["PublishBody"]["properties"]["items"]["items"] = publication
     paths: dict[str, Json] = {}
@@ -49,8 +46,8 @@ def document(operations: Sequence[Operation], version: str) -> Json:
             },
         },
     }
-    patched: Json = _patched(found)
-    return patched
+    spoken: Json = dialect(found)
+    return spoken
 
 
 class OpenApiResource:
@@ -129,7 +126,7 @@ def _path(each: Operation) -> list[Json]:
 def _query(each: Operation) -> list[Json]:
     if each.query is None:
         return []
-    _, components = msgspec.json.schema_components([each.query], ref_template=_REFERENCE)
+    _, components = msgspec.json.schema_components([each.query], ref_template=REFERENCE)
     shape = components[each.query.__name__]
     required = shape.get("required", ())
     found = []
@@ -203,7 +200,7 @@ def _refusals(each: Operation) -> dict[str, Json]:
             "description": "; ".join(f"`{code.name}`: {code.message}" for code in found),
             "content": {
                 "application/problem+json": {
-                    "schema": {"$ref": _REFERENCE.format(name="Problem")},
+                    "schema": reference("Problem"),
                     "examples": {code.name: {"value": _example(code)} for code in found},
                 }
             },
@@ -222,15 +219,3 @@ def _example(code: codes.Code) -> Json:
         "requestId": "5f2b8c1e9a7d4c36b0e1f2a3c4d5e6f7",
         "retry": code.retry,
     }
-
-
-def _patched(value: Any) -> Any:
-    """Patterns in the dialect of JSON Schema."""
-    if isinstance(value, dict):
-        return {
-            key: inner.replace(_PYTHON_END, "$")
-            if key == "pattern" and isinstance(inner, str)
-            else _patched(inner)
-            for key, inner in value.items()
-        }
-    return [_patched(each) for each in value] if isinstance(value, list) else value
