@@ -22,6 +22,7 @@ from hub.domain.publications import JOB_EVENT_DATA, RESERVED_TYPES
 from hub.gateways.contract import commands, examples, messages
 from hub.gateways.contract.asyncapi import document
 from hub.gateways.contract.commands import Command
+from hub.gateways.http.examples import JOB
 from tests.contract.conftest import address
 from tests.e2e.conftest import system as system
 from tests.support.sioline import line
@@ -105,7 +106,7 @@ def test_envelopes_are_told_apart_by_their_type() -> None:
 async def test_a_running_hub_takes_the_examples(system: System) -> None:
     """And the one of a publication first, on the journal."""
     async with Publisher(system.settings.redis_url or "") as hub:
-        await hub.job(examples.http.JOB, project_id="p1", owner_id="u1").start()
+        await hub.job(JOB, project_id="p1", owner_id="u1").start()
     keys = Keys(system.settings.partitions)
     journal = keys.journal(partition_of(examples.CHANNEL, system.settings.partitions))
     publication = MESSAGES["publication"]["examples"][0]["payload"]

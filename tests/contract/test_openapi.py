@@ -14,7 +14,7 @@ import openapi_spec_validator
 import pytest
 from aiohttp import web
 
-from hub import app
+from hub import __version__, app
 from hub.domain import codes
 from hub.domain.publications import parse_item
 from hub.gateways.http import examples
@@ -22,6 +22,7 @@ from hub.gateways.http.openapi import document
 from hub.gateways.http.operation import Operation
 from tests.contract.conftest import address
 from tests.e2e.conftest import system as system
+from tests.support import documents
 from tests.support.play import steps
 from tests.support.system import System
 from workers import Publisher
@@ -62,6 +63,8 @@ async def test_nothing_is_served_that_is_not_described(application: web.Applicat
     }
     described = {(each.method, each.path) for each in application[app.OPERATIONS]}
     assert served - {("HEAD", path) for _, path in described} == described
+    operations: list[Operation] = application[app.OPERATIONS]
+    assert documents.openapi_document() == document(operations, __version__)
 
 
 async def test_examples_fit_their_shapes(operations: list[Operation]) -> None:

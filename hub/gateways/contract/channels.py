@@ -16,9 +16,9 @@ from hub.gateways.sio.hub import Auth
 ADMITTING: Final = (
     *(codes.UNAUTHENTICATED, codes.TOKEN_EXPIRED, codes.BANNED, codes.RATE_LIMITED),
     *(codes.TOO_MANY_CONNECTIONS, codes.INVALID_REQUEST, codes.UNSUPPORTED_VERSION),
-    *(codes.UNAVAILABLE, codes.INTERNAL),
+    *(codes.INSUFFICIENT_PERMISSIONS, codes.UNAVAILABLE, codes.INTERNAL),
 )
-"""Why nobody may be let in."""
+"""Why one may not be let in."""
 
 ENDING: Final = tuple(
     each for each in codes.CATALOGUE.values() if each.ws is not None and each is not codes.INTERNAL
@@ -211,7 +211,7 @@ ADMIN: Final = Channel(
     description="What administrators see and do, on the whole cluster. Role `admin`. Every command "
     "is in the audit log.",
     operations=(
-        _connect("admin", AdminAuth, (*ADMITTING, codes.INSUFFICIENT_PERMISSIONS)),
+        _connect("admin", AdminAuth, ADMITTING),
         Operation(
             key="report",
             action="send",
@@ -240,7 +240,7 @@ _QUERY: Final = {
     "ticket": "A one-time ticket of `POST /v1/tickets`, in place of a token.",
 }
 _AT_THE_DOOR: Final = (
-    *(*ADMITTING, codes.INSUFFICIENT_PERMISSIONS, codes.JOB_NOT_FOUND),
+    *(*ADMITTING, codes.JOB_NOT_FOUND),
     codes.DRAINING,
 )
 
