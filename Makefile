@@ -14,7 +14,7 @@ STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos fuzz fuzz-wire check lint format proxies browser screenshots check-tools clean
+.PHONY: help run test chaos fuzz fuzz-wire check lint format types proxies browser screenshots check-tools clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and th
 format: $(STAMPS)/dev ## Format the Python sources
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+types: $(STAMPS)/dev ## Make anew what is generated from the shapes: TypeScript, tables of the docs
+	@$(BIN)/python -m tests.contract.generate
 
 proxies: ## Install HAProxy and nginx for the tests (Debian packages, as root)
 	@.ci/install-proxies

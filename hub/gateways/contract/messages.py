@@ -12,12 +12,14 @@ from hub.domain import channels, codes
 from hub.domain.publications import InboxState, Severity, UserId
 from hub.gateways.contract.schemas import reference
 from hub.gateways.http.documents import (
+    ChannelName,
     Document,
     FeatureCompletedEvent,
     Instant,
     JobCompletedEvent,
     JobFailedEvent,
     JobSnapshot,
+    JobStatus,
     NotificationItem,
     Offset,
     ProgressUpdatedEvent,
@@ -29,9 +31,8 @@ from hub.gateways.http.documents import (
 ENVELOPE: Final = "Envelope"
 """Name of the schema of any envelope."""
 
-CodeName = Annotated[str, Meta(extra_json_schema={"enum": list(codes.CATALOGUE)})]
-ChannelName = Annotated[
-    str, Meta(description="`job:<jobId>`, `user:<userId>`, `topic:<name>` or `all`.")
+CodeName = Annotated[
+    str, Meta(extra_json_schema={"x-name": "CodeName", "enum": list(codes.CATALOGUE)})
 ]
 AnyEvent = Annotated[Any, Meta(extra_json_schema=reference(ENVELOPE))]
 Seconds = Annotated[float, Meta(ge=0, description="Seconds.")]
@@ -376,7 +377,7 @@ class AdminJob(Document, frozen=True):
     job_kind: str
     project_id: str
     owner_id: str
-    status: str
+    status: JobStatus
     progress: Annotated[Any, Meta(extra_json_schema=reference("Progress"))]
     started_at: Instant
     updated_at: Instant

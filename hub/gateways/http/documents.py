@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hub.domain import channels, jobs
 from hub.domain.notifications import Scope
 from hub.domain.publications import FeatureCompleted, ProgressUpdated, ScenarioCompleted, Severity
 
@@ -25,6 +26,24 @@ Duration = Annotated[
         pattern=r"^PT(\d+H)?(\d+M)?(\d+S)?$",
         description="ISO 8601, whole seconds.",
         examples=["PT5M30S"],
+    ),
+]
+JobStatus = Annotated[
+    str,
+    Meta(
+        description="Jobs may have non-terminal statuses of their own.",
+        extra_json_schema={"x-name": "JobStatus", "x-known": list(jobs.STATUSES)},
+    ),
+]
+ChannelName = Annotated[
+    str,
+    Meta(
+        description="`job:<jobId>`, `user:<userId>`, `topic:<name>` or `all`.",
+        extra_json_schema={
+            "x-name": "ChannelName",
+            "x-known": [channels.ALL],
+            "x-begins": [f"{kind}:" for kind in channels.Kind if kind is not channels.Kind.ALL],
+        },
     ),
 ]
 Offset = Annotated[int, Meta(ge=0, description="Rises by exactly 1 per event of a channel.")]
@@ -81,8 +100,8 @@ class Summary(Document, frozen=True):
 class StatusChange(Document, frozen=True):
     """The job went from one status to another."""
 
-    previous_status: str
-    current_status: str
+    previous_status: JobStatus
+    current_status: JobStatus
     message: str | UnsetType = UNSET
 
 
@@ -99,7 +118,7 @@ class Failure(Document, frozen=True):
     status: Literal["FAILED"]
     error_code: str
     message: str
-    failed_at: str
+    failed_at: JobStatus
     last_successful_scenario: str | None
 
 
@@ -108,7 +127,7 @@ class _Envelope(Document, frozen=True, tag_field="type"):
 
     v: Literal[1]
     id: str
-    channel: str
+    channel: ChannelName
     epoch: str
     offset: Offset
     job_id: str
@@ -196,7 +215,7 @@ class JobSnapshot(Document, frozen=True):
     job_id: str
     job_kind: str
     project_id: str
-    status: str
+    status: JobStatus
     progress: Progress
     current_activity: CurrentActivity | None
     recent_events: Annotated[list[RecentEvent], Meta(max_length=10)]
@@ -218,7 +237,7 @@ class ListedJob(Document, frozen=True):
     job_kind: str
     project_id: str
     owner_id: str
-    status: str
+    status: JobStatus
     progress: Progress
     started_at: Instant
     updated_at: Instant
