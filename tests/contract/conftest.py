@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
@@ -14,10 +16,10 @@ from hub.gateways.http.edge import EdgeRunner
 from tests.support.wait import eventually
 
 
-@pytest.fixture
-async def runner(settings: Settings) -> AsyncIterator[web.AppRunner]:
+@asynccontextmanager
+async def serving(settings: Settings, **options: Any) -> AsyncIterator[web.AppRunner]:
     """A node, served in this process."""
-    async with app.node(settings) as application:
+    async with app.node(settings, **options) as application:
         runner = EdgeRunner(application, patience=settings.request_timeout, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -26,6 +28,13 @@ async def runner(settings: Settings) -> AsyncIterator[web.AppRunner]:
             yield runner
         finally:
             await runner.cleanup()
+
+
+@pytest.fixture
+async def runner(settings: Settings) -> AsyncIterator[web.AppRunner]:
+    """As it is started."""
+    async with serving(settings) as found:
+        yield found
 
 
 async def ready(runner: web.AppRunner) -> bool:

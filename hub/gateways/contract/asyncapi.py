@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from hub.domain import codes
+from hub.domain.versions import SPOKEN
 from hub.gateways.contract import commands, messages
 from hub.gateways.contract.channels import (
     CHANNELS,
@@ -56,6 +57,7 @@ def document(version: str) -> Json:
                 "title": "Notification hub",
                 "version": version,
                 "description": _DESCRIPTION,
+                "x-contract": SPOKEN.numbers,
             },
             "defaultContentType": "application/json",
             "servers": {name: _server(*about) for name, about in _SERVERS.items()},

@@ -235,6 +235,7 @@ _PLACE: Final = {
     "jobId": ("The job.", ()),
 }
 _QUERY: Final = {
+    "v": "The version of the contract; the header `Hub-Version` says the same.",
     "epoch": "With `offset`: of the last event that the client has.",
     "offset": "The place of that event in the job's log.",
     "ticket": "A one-time ticket of `POST /v1/tickets`, in place of a token.",

@@ -88,6 +88,7 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
 
 ERROR: Final = {"code": "JOB_NOT_FOUND", "message": "there is no such job", "retry": False}
 CONNECT: Final = {
+    "v": 1,
     "token": "eyJhbGciOiJIUzI1NiJ9…",
     "channels": {"user:u1": {"epoch": "q7Zk", "offset": 41}},
 }

@@ -69,11 +69,13 @@ class Problem(Document, frozen=True):
 
 
 class FieldProblem(Document, frozen=True):
-    """What is wrong with one parameter or field, named by its path. ``index``: of the item."""
+    """What is wrong with one parameter or field, named by its path. ``index``: of the item.
+    ``supported``: of UNSUPPORTED_VERSION, the versions that are spoken."""
 
     field: str
     message: str
     index: int | UnsetType = UNSET
+    supported: list[int] | UnsetType = UNSET
 
 
 class Progress(Document, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from hub.domain import codes
+from hub.domain.versions import SPOKEN
 from hub.gateways.contract.schemas import REFERENCE, Json, dialect, reference
 from hub.gateways.http.documents import Problem
 from hub.gateways.http.operation import ANY, PATH_PARAMETERS, Answer, Operation
@@ -16,6 +17,15 @@ from hub.gateways.publications import publication_schema
 
 _PARAMETER: Final = re.compile(r"{(\w+)}")
 _TICKET: Final = "ticket"
+_VERSION: Final = {
+    "name": "Hub-Version",
+    "in": "header",
+    "required": False,
+    "description": "The version of the contract that the caller speaks; the oldest one that is "
+    "served when it says nothing. The answer has the same header, and `Deprecation` and `Sunset` "
+    "where that version will not be served any more.",
+    "schema": {"type": "string", "enum": list(map(str, SPOKEN.numbers))},
+}
 _DESCRIPTION: Final = (
     "Progress of long jobs and notifications, stored before they are shown. Refusals are "
     "`application/problem+json` with an `errorCode` of the catalogue and a `requestId`."
@@ -36,7 +46,12 @@ def document(operations: Sequence[Operation], version: str) -> Json:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, named)
     found: Json = {
         "openapi": "3.1.0",
-        "info": {"title": "Notification hub", "version": version, "description": _DESCRIPTION},
+        "info": {
+            "title": "Notification hub",
+            "version": version,
+            "description": _DESCRIPTION,
+            "x-contract": SPOKEN.numbers,
+        },
         "tags": [{"name": name} for name in dict.fromkeys(each.tag for each in operations)],
         "paths": paths,
         "components": {
@@ -158,7 +173,7 @@ def _without_null(schema: Json) -> Json:
 
 
 def _headers(each: Operation) -> list[Json]:
-    return [
+    found = [
         {
             "name": header.name,
             "in": "header",
@@ -169,6 +184,9 @@ def _headers(each: Operation) -> list[Json]:
         }
         for header in each.headers
     ]
+    if each.path.startswith("/v1/"):
+        found.append(_VERSION)
+    return found
 
 
 def _answer(given: Answer, named: Mapping[str, Json]) -> Json:

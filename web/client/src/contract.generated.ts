@@ -35,8 +35,9 @@ export interface AdminAuditAnswer {
   data: AuditPage;
 }
 
-/** What an administrator sends with CONNECT. */
+/** What an administrator sends with CONNECT. `v`: the version that it speaks. */
 export interface AdminAuth {
+  v?: 1 | null;
   token?: string | null;
 }
 
@@ -162,8 +163,9 @@ export interface AuditRecord {
   details: Record<string, unknown>;
 }
 
-/** What a client sends with CONNECT; what is not named here is the application's own. `pid` and `offset` are the stock client's: whatever they are, they refuse nobody. */
+/** What a client sends with CONNECT; what is not named here is the application's own. `v`: the version of the contract that it speaks. `pid` and `offset` are the stock client's: whatever they are, they refuse nobody. */
 export interface Auth {
+  v?: 1 | null;
   token?: string | null;
   channels?: Record<string, Since>;
   pid?: unknown;
@@ -419,11 +421,12 @@ export interface FeatureCompletedPublication {
   data: FeatureCompleted;
 }
 
-/** What is wrong with one parameter or field, named by its path. `index`: of the item. */
+/** What is wrong with one parameter or field, named by its path. `index`: of the item. `supported`: of UNSUPPORTED_VERSION, the versions that are spoken. */
 export interface FieldProblem {
   field: string;
   message: string;
   index?: number;
+  supported?: number[];
 }
 
 /** The first event of every connection. `v`: the version of the contract that it speaks; `channels`: all that it follows; `notices`: deprecations. */
@@ -659,6 +662,7 @@ export interface LiveQuery {
   epoch?: string | null;
   offset?: number | null;
   ticket?: string | null;
+  v?: 1 | null;
 }
 
 /** The process answers. */
