@@ -14,10 +14,10 @@ STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos fuzz fuzz-wire check lint format proxies browser screenshots check-tools clean
+.PHONY: help run test chaos fuzz fuzz-wire check lint format types release-documents proxies browser screenshots check-tools clean
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(STAMPS)/run web/node_modules/.stamp ## Start the whole system on http://127.0.0.1:8800 (Ctrl-C ends it)
 	@cd web && npm run --silent --if-present build
@@ -50,6 +50,12 @@ lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and th
 format: $(STAMPS)/dev ## Format the Python sources
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+types: $(STAMPS)/dev ## Make anew what is generated from the shapes: TypeScript, tables of the docs
+	@$(BIN)/python -m tests.contract.generate
+
+release-documents: $(STAMPS)/dev ## With a release: put its documents into docs/api
+	@$(BIN)/python -m tests.contract.generate release
 
 proxies: ## Install HAProxy and nginx for the tests (Debian packages, as root)
 	@.ci/install-proxies

@@ -17,6 +17,7 @@ from hub.broker.logins import LoginStore
 from hub.broker.nodes import Nodes
 from hub.broker.traces import TraceStore
 from hub.delivery.witness import Witness
+from hub.domain.versions import Versions
 from hub.gateways.http.metrics import MetricsResource
 from hub.gateways.http.operation import Operation
 from hub.gateways.lookout import Lookout
@@ -70,6 +71,7 @@ class Administration:
         identity: Identity,
         bans: Bans,
         topics: Topics,
+        versions: Versions,
     ) -> None:
         keys = Keys(settings.partitions)
         self._reading = open_redis(settings.redis_url or "", timeout=3 * BLOCK, max_connections=4)
@@ -94,7 +96,7 @@ class Administration:
         )
         table = commands.table() | commands.ban_table(bans)
         self._namespace = AdminNamespace(
-            identity, guests, self._stats, self._trail, table, settings.rate_commands
+            identity, guests, self._stats, self._trail, table, settings.rate_commands, versions
         )
         self._namespace.on_gone = self._tails.end
         sio.register("/admin", self._namespace)

@@ -33,7 +33,9 @@ from hub.broker.windows import Windows
 from hub.delivery.cork import Cork
 from hub.delivery.witness import Witness
 from hub.domain import times
+from hub.domain.versions import SPOKEN, Versions
 from hub.gateways.addresses import addresses
+from hub.gateways.contract.asyncapi import AsyncApiResource
 from hub.gateways.doors import Doors
 from hub.gateways.gate import Gate
 from hub.gateways.http.demo import DemoPage
@@ -48,6 +50,7 @@ from hub.gateways.http.origins import grant, origins
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
 from hub.gateways.http.tickets import TicketResource
+from hub.gateways.http.versions import versions as spoken_versions
 from hub.gateways.sio.commands import ChannelCommands
 from hub.gateways.sio.drain import drain
 from hub.gateways.sio.emissions import Emissions
@@ -182,9 +185,11 @@ async def node(
     address: str = "",
     *,
     clock: Callable[[], datetime] = times.now,
+    versions: Versions = SPOKEN,
 ) -> AsyncIterator[web.Application]:
     """The node's application, with everything that it needs running. ``address``: where it is
-    served, for the list of nodes. ``clock``: by which jobs are not kept any more."""
+    served, for the list of nodes. ``clock``: by which jobs are not kept any more.
+    ``versions``: of the contract."""
     if settings.redis_url is None or settings.mongo_url is None:
         raise ValueError("a node needs redis_url and mongo_url")
     keys = Keys(settings.partitions)
@@ -246,10 +251,13 @@ async def node(
     commands = ChannelCommands(channels).table() | InboxCommands(inbox).table()
     commands |= IdentityCommands(identity, guests, channels).table()
     rate = settings.rate_commands
-    namespace = HubNamespace(identity, guests, channels, recovery, inbox, commands, rate, limits)
+    namespace = HubNamespace(
+        *(identity, guests, channels, recovery, inbox, commands, rate, limits, versions)
+    )
     sio.register("/", namespace)
 
     guards = [problems, addresses(settings.trusted_proxies), origins(settings.cors_origins)]
+    guards.append(spoken_versions(versions))
     app = web.Application(middlewares=guards, client_max_size=BODY_AT_MOST)
     app.on_response_prepare.extend((grant, protected))
     watch = Watch(needed_to_connect(db, live))
@@ -279,6 +287,7 @@ async def node(
         identity=identity,
         bans=app[BANS],
         topics=namespace.topics,
+        versions=versions,
     )
     operations = [
         *HealthResources(health).operations(),
@@ -288,6 +297,7 @@ async def node(
         *PublishResource(identity, publishing, limits).operations(),
         *admin.operations(),
     ]
+    operations += AsyncApiResource(__version__).operations()
     operations += OpenApiResource(operations, __version__).operations()
     app.add_routes(routes(operations))
     app[OPERATIONS] = operations

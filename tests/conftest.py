@@ -18,7 +18,7 @@ from config.logs import setup_logging
 from config.settings import Rate, Settings
 from hub import ports
 from hub.embedded import MongoServer, RedisServer
-from tests.support import secrecy
+from tests.support import protocol, secrecy
 
 PLENTY = Rate(100_000, 1)
 JWT_SECRET = "a-secret-for-tests-of-at-least-32-bytes"
@@ -30,14 +30,19 @@ def pytest_sessionstart() -> None:
     logging.getLogger("bare").setLevel(logging.WARNING)  # the library by itself says too much
     secrecy.remember(JWT_SECRET)
     secrecy.remember_signed()
+    protocol.listen_to_http()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fails the test after which something secret is in a log (``tests/support/secrecy.py``)."""
+    """Fails the test after which something secret is in a log (``tests/support/secrecy.py``), and
+    that in which a message did not fit the documents (``tests/support/protocol.py``)."""
     report = yield
+    if (misfits := protocol.take()) and not report.failed:
+        report.outcome = "failed"
+        report.longrepr = "not as described:\n" + "\n".join(dict.fromkeys(misfits))
     leaks = secrecy.leaks(report.capstderr)
     folder: Any = getattr(item, "funcargs", {}).get("tmp_path")
     if report.when == "teardown" and isinstance(folder, Path):

@@ -13,7 +13,13 @@ from msgspec import Struct
 from hub.domain import codes, publications, times
 from hub.domain.events import Event
 
-TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
+STATUSES: Final = (
+    *("CREATED", "PLANNING", "PLANNED", "WAITING_APPROVAL", "GENERATING", "VALIDATING"),
+    *("COMPLETED", "FAILED", "CANCELLED"),
+)
+"""What the contract calls them; jobs may have non-terminal ones of their own."""
+
+TERMINAL: Final = frozenset(STATUSES[-3:])
 """Statuses that a job never leaves."""
 
 RECENT_EVENTS: Final = 10

@@ -11,6 +11,7 @@ from hub.delivery.cork import Cork
 from hub.domain import channels, codes
 from hub.domain.events import Position
 from hub.domain.principal import Principal
+from hub.domain.versions import SPOKEN
 from hub.gateways import upgrade
 from hub.gateways.addresses import address_of
 from hub.gateways.gate import Gate
@@ -28,6 +29,13 @@ from hub.services.tickets import Tickets
 _OFFSET_AT_MOST: Final = (1 << 53) - 1
 Epoch = Annotated[str, Meta(max_length=32)]
 Offset = Annotated[int, Meta(ge=0, le=_OFFSET_AT_MOST)]
+Spoken = Annotated[
+    int,
+    Meta(
+        description="As the header `Hub-Version`, which goes before.",
+        extra_json_schema={"enum": SPOKEN.numbers},
+    ),
+]
 AnyStream = TypeVar("AnyStream", bound=JobStream)
 Open = Callable[[], None]
 
@@ -38,6 +46,7 @@ class LiveQuery(Struct, forbid_unknown_fields=True):
     epoch: Epoch | None = None
     offset: Offset | None = None
     ticket: str | None = None
+    v: Spoken | None = None
 
 
 class Doors:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,53 +14,22 @@ import openapi_spec_validator
 import pytest
 from aiohttp import web
 
-from config.settings import Settings
-from hub import app
+from hub import __version__, app
 from hub.domain import codes
 from hub.domain.publications import parse_item
 from hub.gateways.http import examples
-from hub.gateways.http.edge import EdgeRunner
 from hub.gateways.http.openapi import document
 from hub.gateways.http.operation import Operation
+from tests.contract.conftest import address
 from tests.e2e.conftest import system as system
+from tests.support import documents
 from tests.support.play import steps
 from tests.support.system import System
-from tests.support.wait import eventually
 from workers import Publisher
 
 HERE = Path(__file__).parent
 SEED = "7"
 EXAMPLES = os.environ.get("HUB_LIVES", "15")
-
-
-@pytest.fixture
-async def runner(settings: Settings) -> AsyncIterator[web.AppRunner]:
-    """A node, served in this process."""
-    async with app.node(settings) as application:
-        runner = EdgeRunner(application, patience=settings.request_timeout, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            await eventually(lambda: ready(runner))
-            yield runner
-        finally:
-            await runner.cleanup()
-
-
-async def ready(runner: web.AppRunner) -> bool:
-    """Whether the node has found its stores."""
-    async with aiohttp.ClientSession() as http, http.get(address(runner, "/readyz")) as answer:
-        return answer.status == 200
-
-
-def address(runner: web.AppRunner, path: str) -> str:
-    host, port = runner.addresses[0]
-    return f"http://{host}:{port}{path}"
-
-
-@pytest.fixture
-def application(runner: web.AppRunner) -> web.Application:
-    return runner.app
 
 
 @pytest.fixture
@@ -95,6 +63,8 @@ async def test_nothing_is_served_that_is_not_described(application: web.Applicat
     }
     described = {(each.method, each.path) for each in application[app.OPERATIONS]}
     assert served - {("HEAD", path) for _, path in described} == described
+    operations: list[Operation] = application[app.OPERATIONS]
+    assert documents.openapi_document() == document(operations, __version__)
 
 
 async def test_examples_fit_their_shapes(operations: list[Operation]) -> None:
@@ -116,7 +86,7 @@ async def test_every_code_that_http_answers_is_in_the_document(
     elsewhere = {
         *(codes.NOT_FOUND, codes.METHOD_NOT_ALLOWED),  # of no operation
         *(codes.IDLE_TIMEOUT, codes.SLOW_CONSUMER, codes.KICKED),
-        *(codes.UNKNOWN_COMMAND, codes.UNSUPPORTED_VERSION),
+        codes.UNKNOWN_COMMAND,
     }
     assert named == set(codes.CATALOGUE.values()) - elsewhere
 

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, WSMsgType
 
-from tests.support import secrecy
+from tests.support import protocol, secrecy
 from tests.support.wait import eventually
 
 _LIMIT = 20.0
@@ -50,6 +50,7 @@ class RawClient:
             self.reason = self.reason or message.extra or ""
             return None
         self.messages.append(json.loads(message.data))
+        protocol.streamed("websocket", self.messages[-1])
         return self.messages[-1]
 
     async def upto(self, offset: int) -> None:
@@ -164,6 +165,7 @@ class Source:
                 value = value.removeprefix(" ")
                 if line == "\n" and data:
                     self.events.append(Event(name, json.loads(data), self.last_id))
+                    protocol.streamed("sse", self.events[-1].data, name)
                     return self.events[-1]
                 if line.startswith(":"):
                     self.comments += 1

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support import protocol
+
 _SCRIPT = Path(__file__).resolve().parents[1] / "e2e" / "js" / "client.mjs"
 _LIMIT = 30.0
 
@@ -33,6 +35,7 @@ class JsClient:
             if what == "reply":
                 self._replies.pop(rest[0]).set_result(rest[1])
                 continue
+            _note(what, rest)
             async with self._news:
                 self.log.append([what, *rest])
                 self._news.notify_all()
@@ -48,7 +51,10 @@ class JsClient:
 
     async def command(self, name: str, payload: Any = None) -> Any:
         """Sends a command; gives its acknowledgement."""
-        return await self.do("command", name, payload)
+        reply = await self.do("command", name, payload)
+        if isinstance(reply, dict) and "thrown" not in reply:  # it was answered
+            protocol.answered("/", name, payload, reply)
+        return reply
 
     async def until(self, true: Callable[[JsClient], object], limit: float = _LIMIT) -> None:
         """Waits until ``true(self)``."""
@@ -70,6 +76,17 @@ class JsClient:
     def named(self, name: str) -> list[list[Any]]:
         """The arguments of everything logged as ``name``."""
         return [entry[1:] for entry in self.log if entry[0] == name]
+
+
+def _note(what: str, args: list[Any]) -> None:
+    """Holds what the client reports against the documents; events of a subscription's answer come
+    without the recovery string."""
+    if what == "event":
+        protocol.told("/", what, [*args, ""][:2])
+    elif what in ("hello", "reset", "closing", "token-expiring"):
+        protocol.told("/", what, args)
+    elif what == "connect_error" and len(args) == 2 and args[1] is not None:
+        protocol.refused("/", {"message": args[0], "data": args[1]})
 
 
 @asynccontextmanager

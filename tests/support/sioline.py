@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 from aiohttp import WSMsgType
 
+from tests.support import protocol
+
 _LIMIT = 10.0
 
 
@@ -20,10 +22,17 @@ class Line:
     """One connection. ``log``: ``[event, *arguments]`` in order, and ``["ack", id, reply]``."""
 
     def __init__(
-        self, ws: aiohttp.ClientWebSocketResponse, offset: str | None, namespace: str = ""
+        self,
+        ws: aiohttp.ClientWebSocketResponse,
+        offset: str | None,
+        namespace: str = "",
+        *,
+        described: bool = True,
     ) -> None:
         self._ws = ws
         self._prefix = f"{namespace}," if namespace else ""
+        self._namespace = (namespace or "/") if described else "of a test"
+        self._asked: dict[int, tuple[str, Any]] = {}
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
         self.log: list[list[Any]] = []
@@ -52,15 +61,21 @@ class Line:
         async with self._news:
             if packet.startswith("40"):
                 answer = json.loads(packet[2:])
+                protocol.connected(self._namespace, answer)
                 self.sid, self.pid = answer["sid"], answer.get("pid", "")
             elif packet.startswith("44"):
-                self.refusal = json.loads(packet[2:])["data"]
+                answer = json.loads(packet[2:])
+                protocol.refused(self._namespace, answer)
+                self.refusal = answer["data"]
             elif packet.startswith("42"):
                 self.log.append(json.loads(packet[2:]))
                 self.offset = self.log[-1][-1]
+                protocol.told(self._namespace, self.log[-1][0], self.log[-1][1:])
             elif packet.startswith("43"):
                 number, bracket, rest = packet[2:].partition("[")
                 self.log.append(["ack", int(number), json.loads(bracket + rest)[0]])
+                if asked := self._asked.pop(int(number), None):
+                    protocol.answered(self._namespace, *asked, self.log[-1][2])
             self._news.notify_all()
 
     async def connect(self, auth: dict[str, Any]) -> None:
@@ -72,6 +87,7 @@ class Line:
     async def send(self, name: str, payload: Any) -> int:
         """Sends a command; the id of its acknowledgement."""
         number = next(self._ids)
+        self._asked[number] = name, payload
         await self._ws.send_str(f"42{self._prefix}{number}" + json.dumps([name, payload]))
         return number
 
@@ -128,10 +144,12 @@ async def line(
     offset: object = None,
     namespace: str = "",
     headers: Mapping[str, str] | None = None,
+    described: bool = True,
     **auth: Any,
 ) -> AsyncIterator[Line]:
     """A connection of the user of ``token``. ``back``: which one it continues. ``namespace``: if it
-    is another one than ``/``; nobody says hello there."""
+    is another one than ``/``; nobody says hello there. ``described``: what it speaks with is a
+    hub, which keeps to its documents."""
     given: dict[str, Any] = {"token": token, **auth}
     if back is not None:
         pid, offset = back.pid, back.offset
@@ -142,7 +160,7 @@ async def line(
         aiohttp.ClientSession() as http,
         http.ws_connect(f"{url}/socket.io/", params=query, headers=headers, max_msg_size=0) as ws,
     ):
-        made = Line(ws, back.offset if back else None, namespace)
+        made = Line(ws, back.offset if back else None, namespace, described=described)
         pump = asyncio.create_task(made.pump())
         try:
             await made.connect(given)

@@ -13,6 +13,7 @@ from typing import Any
 from hub.domain.recovery import parse_mark
 from tests.conformance.raw import Endpoint, endpoint
 from tests.hub.gateways.websocket.wire import CLOSE, Raw, connect, handshake, masked
+from tests.support import protocol
 
 
 class SlowLine(ABC):
@@ -32,6 +33,7 @@ class SlowLine(ABC):
         self.close_code: int | None = None
         self._ids = itertools.count(1)
         self._asked: dict[int, tuple[str, str]] = {}
+        self._sent: dict[int, tuple[str, Any]] = {}
 
     @abstractmethod
     async def packets(self) -> list[str]:
@@ -55,6 +57,7 @@ class SlowLine(ABC):
     async def command(self, name: str, payload: Any) -> dict[str, Any]:
         """Sends a command and reads up to its answer."""
         number = next(self._ids)
+        self._sent[number] = name, payload
         await self.send(f"42{number}" + json.dumps([name, payload]))
         await self.read(lambda: number in self.answers)
         answer = self.answers[number]
@@ -66,7 +69,8 @@ class SlowLine(ABC):
         """Sends ``subscribe`` or ``unsubscribe`` and does not wait; the answer counts when read."""
         number = next(self._ids)
         self._asked[number] = name, channel
-        await self.send(f"42{number}" + json.dumps([name, {"channel": channel, **more}]))
+        self._sent[number] = name, {"channel": channel, **more}
+        await self.send(f"42{number}" + json.dumps(self._sent[number]))
 
     async def follow(self, channel: str) -> None:
         """Subscribes to a channel that has no events yet, or of which it wants none."""
@@ -98,10 +102,12 @@ class SlowLine(ABC):
         elif packet.startswith("43"):
             number, bracket, rest = packet[2:].partition("[")
             answer = self.answers[int(number)] = json.loads(bracket + rest)[0]
+            protocol.answered("/", *self._sent.pop(int(number)), answer)
             if int(number) in self._asked:
                 self._answered(*self._asked.pop(int(number)), answer)
         elif packet.startswith("42"):
             self.log.append(json.loads(packet[2:]))
+            protocol.told("/", self.log[-1][0], self.log[-1][1:])
             self._note(*self.log[-1])
 
     def _answered(self, name: str, channel: str, answer: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hub.domain import channels, jobs
 from hub.domain.notifications import Scope
 from hub.domain.publications import FeatureCompleted, ProgressUpdated, ScenarioCompleted, Severity
 
@@ -27,14 +28,32 @@ Duration = Annotated[
         examples=["PT5M30S"],
     ),
 ]
+JobStatus = Annotated[
+    str,
+    Meta(
+        description="Jobs may have non-terminal statuses of their own.",
+        extra_json_schema={"x-name": "JobStatus", "x-known": list(jobs.STATUSES)},
+    ),
+]
+ChannelName = Annotated[
+    str,
+    Meta(
+        description="`job:<jobId>`, `user:<userId>`, `topic:<name>` or `all`.",
+        extra_json_schema={
+            "x-name": "ChannelName",
+            "x-known": [channels.ALL],
+            "x-begins": [f"{kind}:" for kind in channels.Kind if kind is not channels.Kind.ALL],
+        },
+    ),
+]
 Offset = Annotated[int, Meta(ge=0, description="Rises by exactly 1 per event of a channel.")]
 
 
-class _Answer(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
+class Document(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
     """Base of all shapes: camelCase on the wire, nothing beside what is named."""
 
 
-class Problem(_Answer, frozen=True):
+class Problem(Document, frozen=True):
     """A refusal (RFC 9457). ``errorCode``: one of the catalogue of codes; ``requestId``: what the
     log calls the request; ``details``: where the request is wrong."""
 
@@ -49,15 +68,17 @@ class Problem(_Answer, frozen=True):
     details: list["FieldProblem"] | UnsetType = UNSET
 
 
-class FieldProblem(_Answer, frozen=True):
-    """What is wrong with one parameter or field, named by its path. ``index``: of the item."""
+class FieldProblem(Document, frozen=True):
+    """What is wrong with one parameter or field, named by its path. ``index``: of the item.
+    ``supported``: of UNSUPPORTED_VERSION, the versions that are spoken."""
 
     field: str
     message: str
     index: int | UnsetType = UNSET
+    supported: list[int] | UnsetType = UNSET
 
 
-class Progress(_Answer, frozen=True):
+class Progress(Document, frozen=True):
     """How far a job is. ``percentage`` has two decimals, and is 0 when the total is 0."""
 
     completed_scenarios: int
@@ -67,7 +88,7 @@ class Progress(_Answer, frozen=True):
     percentage: Annotated[float, Meta(ge=0, le=100)]
 
 
-class Summary(_Answer, frozen=True):
+class Summary(Document, frozen=True):
     """What a job came to."""
 
     features_generated: int
@@ -78,37 +99,37 @@ class Summary(_Answer, frozen=True):
     duration: Duration
 
 
-class StatusChange(_Answer, frozen=True):
+class StatusChange(Document, frozen=True):
     """The job went from one status to another."""
 
-    previous_status: str
-    current_status: str
+    previous_status: JobStatus
+    current_status: JobStatus
     message: str | UnsetType = UNSET
 
 
-class Completion(_Answer, frozen=True):
+class Completion(Document, frozen=True):
     """The job ended well."""
 
     status: Literal["COMPLETED"]
     summary: Summary
 
 
-class Failure(_Answer, frozen=True):
+class Failure(Document, frozen=True):
     """The job ended in an error. ``failedAt``: its status before."""
 
     status: Literal["FAILED"]
     error_code: str
     message: str
-    failed_at: str
+    failed_at: JobStatus
     last_successful_scenario: str | None
 
 
-class _Envelope(_Answer, frozen=True, tag_field="type"):
+class _Envelope(Document, frozen=True, tag_field="type"):
     """An event of a job: the same JSON on every transport."""
 
     v: Literal[1]
     id: str
-    channel: str
+    channel: ChannelName
     epoch: str
     offset: Offset
     job_id: str
@@ -164,7 +185,7 @@ JobEvent = (
 )
 
 
-class CurrentActivity(_Answer, frozen=True):
+class CurrentActivity(Document, frozen=True):
     """What the job is doing right now."""
 
     type: str
@@ -174,7 +195,7 @@ class CurrentActivity(_Answer, frozen=True):
     message: str | UnsetType = UNSET
 
 
-class RecentEvent(_Answer, frozen=True):
+class RecentEvent(Document, frozen=True):
     """An event in short."""
 
     type: str
@@ -190,13 +211,13 @@ class RecentEvent(_Answer, frozen=True):
     percentage: float | UnsetType = UNSET
 
 
-class JobSnapshot(_Answer, frozen=True):
+class JobSnapshot(Document, frozen=True):
     """A job at a place in its log. ``summary`` and ``failure``: how it ended."""
 
     job_id: str
     job_kind: str
     project_id: str
-    status: str
+    status: JobStatus
     progress: Progress
     current_activity: CurrentActivity | None
     recent_events: Annotated[list[RecentEvent], Meta(max_length=10)]
@@ -211,14 +232,14 @@ class JobSnapshot(_Answer, frozen=True):
     failure: Failure | UnsetType = UNSET
 
 
-class ListedJob(_Answer, frozen=True):
+class ListedJob(Document, frozen=True):
     """A job as one of a list."""
 
     job_id: str
     job_kind: str
     project_id: str
     owner_id: str
-    status: str
+    status: JobStatus
     progress: Progress
     started_at: Instant
     updated_at: Instant
@@ -227,14 +248,14 @@ class ListedJob(_Answer, frozen=True):
     ended_at: Instant | UnsetType = UNSET
 
 
-class JobList(_Answer, frozen=True):
+class JobList(Document, frozen=True):
     """A page of jobs."""
 
     items: list[ListedJob]
     next_cursor: str | None
 
 
-class JobHistory(_Answer, frozen=True):
+class JobHistory(Document, frozen=True):
     """A page of a job's events, oldest first."""
 
     job_id: str
@@ -243,14 +264,14 @@ class JobHistory(_Answer, frozen=True):
     next_cursor: str | None
 
 
-class UnreadCount(_Answer, frozen=True):
+class UnreadCount(Document, frozen=True):
     """How much is unread, exactly. ``version`` never goes back for a user, on any device."""
 
     count: Annotated[int, Meta(ge=0)]
     version: Annotated[int, Meta(ge=0)]
 
 
-class NotificationItem(_Answer, frozen=True):
+class NotificationItem(Document, frozen=True):
     """A notification as its user sees it."""
 
     id: str
@@ -270,7 +291,7 @@ class NotificationItem(_Answer, frozen=True):
     expires_at: Instant | UnsetType = UNSET
 
 
-class NotificationPage(_Answer, frozen=True):
+class NotificationPage(Document, frozen=True):
     """A page of an inbox, newest first."""
 
     items: list[NotificationItem]
@@ -278,28 +299,28 @@ class NotificationPage(_Answer, frozen=True):
     unread: UnreadCount
 
 
-class MarkedNotifications(_Answer, frozen=True):
+class MarkedNotifications(Document, frozen=True):
     """How many a mark changed, and what is unread now."""
 
     changed: Annotated[int, Meta(ge=0)]
     unread: UnreadCount
 
 
-class PreferencesDocument(_Answer, frozen=True):
+class PreferencesDocument(Document, frozen=True):
     """What a user does not want to be notified of."""
 
     muted_types: list[str]
     muted_topics: list[str]
 
 
-class IssuedTicket(_Answer, frozen=True):
+class IssuedTicket(Document, frozen=True):
     """A ticket: good once, for 30 seconds."""
 
     ticket: str
     expires_at: Instant
 
 
-class PublishReceipt(_Answer, frozen=True):
+class PublishReceipt(Document, frozen=True):
     """What became of a call's publications. ``ids``: of all of them, in their order."""
 
     accepted: Annotated[int, Meta(ge=0)]
@@ -307,13 +328,13 @@ class PublishReceipt(_Answer, frozen=True):
     ids: list[str]
 
 
-class Liveness(_Answer, frozen=True):
+class Liveness(Document, frozen=True):
     """The process answers."""
 
     status: Literal["ok"]
 
 
-class Readiness(_Answer, frozen=True):
+class Readiness(Document, frozen=True):
     """Whether the node takes clients, and the state of each store: ``ok`` or what is wrong."""
 
     status: Literal["ready", "draining", "unavailable"]

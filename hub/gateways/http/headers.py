@@ -10,6 +10,9 @@ from multidict import MutableMultiMapping
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 """What the log, the answer and a problem call the request."""
 
+MORE: Final = web.RequestKey("more", dict[str, str])
+"""Headers that the answer to a request has beside its own."""
+
 X_REQUEST_ID: Final = "X-Request-Id"
 
 ALWAYS: Final = {
@@ -54,10 +57,11 @@ async def protected(request: web.Request, response: web.StreamResponse) -> None:
     protect(response.headers, response.content_type)
     if (known := request.get(REQUEST_ID)) is not None:
         response.headers[X_REQUEST_ID] = known
+    response.headers.update(request.get(MORE, {}))
 
 
 def head(request: web.Request) -> dict[str, str]:
     """The same for handlers that write their own head, of something that is no page."""
     known = request.get(REQUEST_ID)
     own = {} if known is None else {X_REQUEST_ID: known}
-    return {**ALWAYS, _POLICY: _DATA_POLICY, hdrs.SERVER: "hub", **own}
+    return {**ALWAYS, _POLICY: _DATA_POLICY, hdrs.SERVER: "hub", **own, **request.get(MORE, {})}

@@ -10,7 +10,7 @@ from hub.domain import codes, ids, times
 from hub.domain.events import Position
 from hub.domain.publications import JOB_EVENT_DATA, UpperSnake, UserId
 from hub.domain.snapshot import summary
-from hub.gateways.doors import Doors, Epoch, LiveQuery, Offset
+from hub.gateways.doors import Doors, Epoch, LiveQuery, Offset, Spoken
 from hub.gateways.http import examples
 from hub.gateways.http.documents import JobHistory, JobList, JobSnapshot
 from hub.gateways.http.operation import KNOWN, Answer, Header, Operation
@@ -43,6 +43,7 @@ class PollQuery(Struct, forbid_unknown_fields=True):
 
     epoch: Epoch | None = None
     offset: Offset | None = None
+    v: Spoken | None = None
 
 
 class HistoryQuery(Struct, forbid_unknown_fields=True):

@@ -9,29 +9,36 @@ import msgspec
 from aiohttp import web
 
 from hub.domain import codes
+from hub.domain.versions import SPOKEN
+from hub.gateways.contract.schemas import REFERENCE, Json, dialect, reference
 from hub.gateways.http.documents import Problem
 from hub.gateways.http.operation import ANY, PATH_PARAMETERS, Answer, Operation
 from hub.gateways.publications import publication_schema
 
-_REFERENCE: Final = "#/components/schemas/{name}"
 _PARAMETER: Final = re.compile(r"{(\w+)}")
 _TICKET: Final = "ticket"
-_PYTHON_END: Final = r"\Z"  # of a pattern, which is `$` in the dialect of JSON Schema
+_VERSION: Final = {
+    "name": "Hub-Version",
+    "in": "header",
+    "required": False,
+    "description": "The version of the contract that the caller speaks; the oldest one that is "
+    "served when it says nothing. The answer has the same header, and `Deprecation` and `Sunset` "
+    "where that version will not be served any more.",
+    "schema": {"type": "string", "enum": list(map(str, SPOKEN.numbers))},
+}
 _DESCRIPTION: Final = (
     "Progress of long jobs and notifications, stored before they are shown. Refusals are "
     "`application/problem+json` with an `errorCode` of the catalogue and a `requestId`."
 )
 
-Json = dict[str, Any]
-
 
 def document(operations: Sequence[Operation], version: str) -> Json:
     """The OpenAPI document of ``operations``."""
     schemas, components = msgspec.json.schema_components(
-        [*_shapes(operations), Problem], ref_template=_REFERENCE
+        [*_shapes(operations), Problem], ref_template=REFERENCE
     )
     named = dict(zip(map(_key, [*_shapes(operations), Problem]), schemas, strict=True))
-    publication, publications = publication_schema(_REFERENCE)
+    publication, publications = publication_schema(REFERENCE)
     components |= publications
     components["PublishBody"]["properties"]["items"]["items"] = publication
     paths: dict[str, Json] = {}
@@ -39,7 +46,12 @@ def document(operations: Sequence[Operation], version: str) -> Json:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, named)
     found: Json = {
         "openapi": "3.1.0",
-        "info": {"title": "Notification hub", "version": version, "description": _DESCRIPTION},
+        "info": {
+            "title": "Notification hub",
+            "version": version,
+            "description": _DESCRIPTION,
+            "x-contract": SPOKEN.numbers,
+        },
         "tags": [{"name": name} for name in dict.fromkeys(each.tag for each in operations)],
         "paths": paths,
         "components": {
@@ -49,8 +61,8 @@ def document(operations: Sequence[Operation], version: str) -> Json:
             },
         },
     }
-    patched: Json = _patched(found)
-    return patched
+    spoken: Json = dialect(found)
+    return spoken
 
 
 class OpenApiResource:
@@ -129,7 +141,7 @@ def _path(each: Operation) -> list[Json]:
 def _query(each: Operation) -> list[Json]:
     if each.query is None:
         return []
-    _, components = msgspec.json.schema_components([each.query], ref_template=_REFERENCE)
+    _, components = msgspec.json.schema_components([each.query], ref_template=REFERENCE)
     shape = components[each.query.__name__]
     required = shape.get("required", ())
     found = []
@@ -161,7 +173,7 @@ def _without_null(schema: Json) -> Json:
 
 
 def _headers(each: Operation) -> list[Json]:
-    return [
+    found = [
         {
             "name": header.name,
             "in": "header",
@@ -172,6 +184,9 @@ def _headers(each: Operation) -> list[Json]:
         }
         for header in each.headers
     ]
+    if each.path.startswith("/v1/"):
+        found.append(_VERSION)
+    return found
 
 
 def _answer(given: Answer, named: Mapping[str, Json]) -> Json:
@@ -203,7 +218,7 @@ def _refusals(each: Operation) -> dict[str, Json]:
             "description": "; ".join(f"`{code.name}`: {code.message}" for code in found),
             "content": {
                 "application/problem+json": {
-                    "schema": {"$ref": _REFERENCE.format(name="Problem")},
+                    "schema": reference("Problem"),
                     "examples": {code.name: {"value": _example(code)} for code in found},
                 }
             },
@@ -222,15 +237,3 @@ def _example(code: codes.Code) -> Json:
         "requestId": "5f2b8c1e9a7d4c36b0e1f2a3c4d5e6f7",
         "retry": code.retry,
     }
-
-
-def _patched(value: Any) -> Any:
-    """Patterns in the dialect of JSON Schema."""
-    if isinstance(value, dict):
-        return {
-            key: inner.replace(_PYTHON_END, "$")
-            if key == "pattern" and isinstance(inner, str)
-            else _patched(inner)
-            for key, inner in value.items()
-        }
-    return [_patched(each) for each in value] if isinstance(value, list) else value

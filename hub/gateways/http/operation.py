@@ -18,6 +18,7 @@ KNOWN: Final = (
     codes.BANNED,
     codes.RATE_LIMITED,
     codes.INVALID_REQUEST,
+    codes.UNSUPPORTED_VERSION,
     codes.PAYLOAD_TOO_LARGE,
     codes.UNAVAILABLE,
     *ANY,

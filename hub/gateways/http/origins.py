@@ -15,9 +15,10 @@ GRANTED: Final = web.RequestKey("granted", dict[str, str])
 
 _METHODS: Final = "GET, POST, PUT, DELETE"
 _ASKED: Final = (
-    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id"
+    "Authorization, Content-Type, Hub-Version, Idempotency-Key, If-None-Match, Last-Event-ID, "
+    "X-Request-Id"
 )
-_READ: Final = "ETag, Poll-Interval, Retry-After, X-Request-Id"
+_READ: Final = "Deprecation, ETag, Hub-Version, Poll-Interval, Retry-After, Sunset, X-Request-Id"
 _REMEMBERED: Final = "600"  # seconds that a browser need not ask again
 
 

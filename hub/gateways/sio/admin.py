@@ -15,10 +15,12 @@ from hub.delivery.message import Notice
 from hub.domain import codes, times
 from hub.domain.principal import Principal, Role
 from hub.domain.shapes import parse
+from hub.domain.versions import SPOKEN, Versions
 from hub.gateways.allowance import Allowance
 from hub.gateways.endings import note_end
 from hub.gateways.sio.commands import RESERVED
 from hub.gateways.sio.connection import closing_fields, ok
+from hub.gateways.sio.hub import Spoken, spoken_by
 from hub.gateways.sio.server import Client
 from hub.services.admin.stats import EVERY, Stats
 from hub.services.admin.trail import Trail
@@ -29,8 +31,9 @@ _log = get_logger(__name__)
 
 
 class AdminAuth(Struct, frozen=True):
-    """What an administrator sends with CONNECT."""
+    """What an administrator sends with CONNECT. ``v``: the version that it speaks."""
 
+    v: Spoken | None = None
     token: str | None = None
 
 
@@ -138,7 +141,9 @@ class AdminNamespace:
         trail: Trail,
         commands: Mapping[str, AdminCommand],
         rate: Rate,
+        versions: Versions = SPOKEN,
     ) -> None:
+        self._versions = versions
         self._identity = identity
         self._guests = guests
         self._stats = stats
@@ -150,6 +155,7 @@ class AdminNamespace:
 
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
         """Lets in whoever has the role."""
+        self._versions.choose(spoken_by(auth))
         given = parse(AdminAuth, auth or {})
         principal = await self._identity.verify(given.token or bearer_of(client))
         client.user_id = principal.user_id

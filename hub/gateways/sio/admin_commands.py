@@ -13,6 +13,7 @@ from hub.domain import channels, codes, ids, times
 from hub.domain.jobs import Job
 from hub.domain.publications import LongText, Severity, Text, UpperSnake, UserId
 from hub.domain.shapes import parse
+from hub.gateways.contract.schemas import reference
 from hub.gateways.sio.admin import Act, AdminCommand
 from hub.services.admin.broadcast import Audience, Broadcasts, Words
 from hub.services.admin.cluster import Cluster
@@ -75,16 +76,28 @@ class Revoke(_Payload, frozen=True):
     jti: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
 
 
-class _Users(_Payload, frozen=True):
+class ToUsers(_Payload, frozen=True):
+    """To the inboxes or connections of these users."""
+
     users: Annotated[list[UserId], Meta(min_length=1, max_length=1000)]
 
 
-class _Topic(_Payload, frozen=True):
+class ToTopic(_Payload, frozen=True):
+    """To who follows a topic."""
+
     topic: UserId
 
 
-class _Job(_Payload, frozen=True):
+class ToJob(_Payload, frozen=True):
+    """To who follows a job."""
+
     job_id: UserId
+
+
+_AUDIENCES: Final = [
+    {"const": "all"},
+    *(reference(shape.__name__) for shape in (ToUsers, ToTopic, ToJob)),
+]
 
 
 class Broadcast(_Payload, frozen=True):
@@ -92,7 +105,7 @@ class Broadcast(_Payload, frozen=True):
 
     title: Text
     body: LongText
-    to: Any
+    to: Annotated[Any, Meta(extra_json_schema={"oneOf": _AUDIENCES})]
     persist: bool
     severity: Severity = "INFO"
 
@@ -362,10 +375,10 @@ def _one_target(
 def _audience(to: Any) -> Audience:
     if to == "all":
         return Audience()
-    shapes: dict[str, type[_Users | _Topic | _Job]] = {
-        "users": _Users,
-        "topic": _Topic,
-        "jobId": _Job,
+    shapes: dict[str, type[ToUsers | ToTopic | ToJob]] = {
+        "users": ToUsers,
+        "topic": ToTopic,
+        "jobId": ToJob,
     }
     names = list(to) if isinstance(to, dict) else []
     if len(names) != 1 or names[0] not in shapes:
@@ -376,9 +389,9 @@ def _audience(to: Any) -> Audience:
         detail = (error.details or [{"field": "", "message": error.message}])[0]
         raise codes.invalid(f"to.{detail['field']}", detail["message"]) from None
     return Audience(
-        users=list(dict.fromkeys(found.users)) if isinstance(found, _Users) else None,
-        topic=found.topic if isinstance(found, _Topic) else None,
-        job_id=found.job_id if isinstance(found, _Job) else None,
+        users=list(dict.fromkeys(found.users)) if isinstance(found, ToUsers) else None,
+        topic=found.topic if isinstance(found, ToTopic) else None,
+        job_id=found.job_id if isinstance(found, ToJob) else None,
     )
 
 

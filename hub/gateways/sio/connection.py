@@ -18,6 +18,7 @@ from hub.domain.events import Position
 from hub.domain.inbox import Unread
 from hub.domain.principal import Principal
 from hub.domain.recovery import UNBEGUN
+from hub.domain.versions import Version
 from hub.gateways.allowance import Allowance
 from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
@@ -41,7 +42,7 @@ class Connection:
         "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
         "_limit", "_live", "_offset", "_probed", "_roster", "_socket", "_summary", "acts",
         "allowance", "arrival", "began", "client", "due", "ended_by", "on_topics", "principal",
-        "promised", "session", "stay", "unread",
+        "promised", "session", "stay", "unread", "version",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +55,7 @@ class Connection:
         self._channels: dict[str, int] = {}
         self.session = session
         self.stay: Stay  # set before it is accepted
+        self.version: Version  # of the contract; likewise
         self.acts = 0  # commands, and events that have no offset
         self.allowance: Allowance  # of commands; set before it is accepted
         self.arrival: Arrival | None = None  # what connecting joined, until it is told of

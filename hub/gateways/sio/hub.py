@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from config.values import Rate
 from hub import metrics
@@ -15,6 +15,7 @@ from hub.domain.events import Position
 from hub.domain.inbox import Member
 from hub.domain.principal import Principal
 from hub.domain.shapes import parse
+from hub.domain.versions import SPOKEN, Versions
 from hub.gateways.allowance import Allowance
 from hub.gateways.endings import note_end
 from hub.gateways.sio import packets
@@ -30,14 +31,16 @@ from hub.services.inbox.inbox import Inbox
 from hub.services.limits import Limits
 from hub.services.recovery import REPLAYED_AT_MOST, Arrival, Recovery
 
-PROTOCOL_VERSION = 1
 _CHANNELS_AT_CONNECT = 50
+Spoken = Annotated[int, Meta(extra_json_schema={"enum": SPOKEN.numbers})]
 
 
 class Auth(Struct, frozen=True):
-    """What a client sends with CONNECT; what is not named here is the application's own. ``pid``
-    and ``offset`` are the stock client's: whatever they are, they refuse nobody."""
+    """What a client sends with CONNECT; what is not named here is the application's own. ``v``: the
+    version of the contract that it speaks. ``pid`` and ``offset`` are the stock client's: whatever
+    they are, they refuse nobody."""
 
+    v: Spoken | None = None
     token: str | None = None
     channels: dict[str, Since] = {}
     pid: Any = None
@@ -57,6 +60,7 @@ class HubNamespace:
         commands: Mapping[str, Command],
         rate: Rate,
         limits: Limits,
+        versions: Versions = SPOKEN,
     ) -> None:
         self._identity = identity
         self._guests = guests
@@ -68,9 +72,11 @@ class HubNamespace:
         self._commands = dict(commands)
         self._rate = rate
         self._limits = limits
+        self._versions = versions
 
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
         """Authenticates, authorizes and joins the channels; nothing is sent before CONNECT."""
+        version = self._versions.choose(spoken_by(auth))
         given = parse(Auth, auth or {})
         principal = await self._identity.verify(given.token or _bearer(client.environ))
         client.user_id = principal.user_id
@@ -79,7 +85,7 @@ class HubNamespace:
             connection = await self._return(client, principal, given)
             if connection is None:
                 connection = await self._arrive(client, principal, given)
-            connection.stay = stay
+            connection.stay, connection.version = stay, version
             await self._count(connection)
             await self._allow(connection)
         except BaseException:
@@ -220,6 +226,12 @@ class HubNamespace:
             self._channels.unsubscribe(connection, name)
 
 
+def spoken_by(auth: Any) -> object:
+    """The version that a client asks for. It is looked at before anything else of what it sends,
+    which may be of another form in another version."""
+    return auth.get("v") if isinstance(auth, dict) else None
+
+
 def _bearer(environ: Mapping[str, Any]) -> str | None:
     scheme, _, token = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
@@ -284,14 +296,14 @@ def _hello(connection: Connection, arrival: Arrival) -> dict[str, Any]:
         connection.follows(each.channel, start)
         positions.append(position_fields(each.channel, start))
     return {
-        "v": PROTOCOL_VERSION,
+        "v": connection.version.number,
         "sid": connection.client.sid,
         "userId": connection.principal.user_id,
         "serverTime": times.wire(times.now()),
         "recovered": arrival.recovered,
         "unread": connection.unread.wire(),
         "channels": positions,
-        "notices": [],
+        "notices": connection.version.notices(),
     }
 
 

@@ -1,5 +1,5 @@
 import { HubError } from "./errors";
-import type { Code } from "./protocol";
+import { type Code, PROTOCOL_VERSION } from "./protocol";
 import type { Credentials } from "./token";
 
 export interface HttpAnswer<Body> {
@@ -37,7 +37,7 @@ export class Http {
       const token = await this.#credentials.token(again);
       const response = await fetch(this.#url + path, {
         method, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT),
-        headers: { ...headers, Authorization: `Bearer ${token}` },
+        headers: { ...headers, "Hub-Version": String(PROTOCOL_VERSION), Authorization: `Bearer ${token}` },
         ...(body === undefined ? {} : { body }),
       });
       if (response.status === 401 && !again) continue;

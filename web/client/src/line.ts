@@ -5,6 +5,7 @@ import { asHubError, HubError, UNREACHABLE } from "./errors";
 import type {
   Ack, Answer, ClientEvents, Closing, Command, ErrorFields, Hello, Payload, Position, ServerEvents,
 } from "./protocol";
+import { PROTOCOL_VERSION } from "./protocol";
 import type { Credentials } from "./token";
 
 export type LineStatus =
@@ -171,7 +172,7 @@ export class Line {
     this.#options.credentials.token(refresh).then(
       (token) => {
         if (turn !== this.#turn) return;
-        this.#socket.auth = { token, channels: this.#handlers.positions() };
+        this.#socket.auth = { v: PROTOCOL_VERSION, token, channels: this.#handlers.positions() };
         this.#socket.connect();
       },
       (error: unknown) => {

@@ -69,7 +69,7 @@ async def test_so_many_at_a_time_and_everybody_in_the_end() -> None:
     async with serving(door) as (_, url), AsyncExitStack() as stack:
 
         async def come() -> Line:
-            return await stack.enter_async_context(line(url, "t"))
+            return await stack.enter_async_context(line(url, "t", described=False))
 
         coming = [asyncio.create_task(come()) for _ in range(CLIENTS)]
 
@@ -94,7 +94,7 @@ async def test_those_who_wait_are_refused_at_once_when_it_is_in_vain() -> None:
         server.admit = admit
 
         async def come() -> Line:
-            return await stack.enter_async_context(line(url, "t"))
+            return await stack.enter_async_context(line(url, "t", described=False))
 
         coming = [asyncio.create_task(come()) for _ in range(CLIENTS)]
 

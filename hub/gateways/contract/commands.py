@@ -1,0 +1,236 @@
+"""Every command of both Socket.IO namespaces (contract sections 4 and 9): what it takes, in the
+very shape that its handler parses, what it is answered with, and why it may be refused."""
+
+from typing import Any, Final
+
+from msgspec import Struct
+
+from hub.domain import codes
+from hub.gateways.contract import examples, messages
+from hub.gateways.http.documents import MarkedNotifications, NotificationPage
+from hub.gateways.inbox import ListNotifications, MarkNotifications
+from hub.gateways.sio import admin_commands as admin
+from hub.gateways.sio.commands import Subscribe, Unsubscribe
+from hub.gateways.sio.identity import Refresh
+
+ANY: Final = (codes.RATE_LIMITED, codes.INVALID_REQUEST, codes.UNAVAILABLE, codes.INTERNAL)
+"""What every command may be refused with."""
+
+_CHANNEL: Final = (*ANY, codes.INSUFFICIENT_PERMISSIONS, codes.JOB_NOT_FOUND)
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """``payload``: what it takes; ``one_of``: names of which exactly one is given. ``answer``: the
+    ``data`` of its acknowledgement. ``refusals``: codes of the acknowledgement that refuses it."""
+
+    name: str
+    summary: str
+    description: str
+    payload: type
+    one_of: tuple[str, ...] = ()
+    answer: type
+    example: dict[str, Any]
+    answer_example: dict[str, Any]
+    refusals: tuple[codes.Code, ...] = ANY
+
+
+MAIN: Final = (
+    Command(
+        name="subscribe",
+        summary="Follow a channel.",
+        description="With `epoch` and `offset` of the last event that the client has, what it "
+        "missed comes in `events`; without, all of a job's events so far, and none of another "
+        "channel's. Every `event` after the answer has the next offset.",
+        payload=Subscribe,
+        answer=messages.Subscribed,
+        example={"channel": examples.CHANNEL, "epoch": "q7Zk", "offset": 16},
+        answer_example=examples.SUBSCRIBED,
+        refusals=(*_CHANNEL, codes.TOO_MANY_CONNECTIONS, codes.CONFLICT),
+    ),
+    Command(
+        name="unsubscribe",
+        summary="Stop following a channel.",
+        description="Harmless when the channel is not followed.",
+        payload=Unsubscribe,
+        answer=messages.Nothing,
+        example={"channel": examples.CHANNEL},
+        answer_example={},
+    ),
+    Command(
+        name="notifications:list",
+        summary="A page of the inbox, newest first.",
+        description="`cursor` is the `nextCursor` of the page before.",
+        payload=ListNotifications,
+        answer=NotificationPage,
+        example={"filter": "UNREAD", "limit": 20},
+        answer_example=examples.NOTIFICATIONS,
+    ),
+    Command(
+        name="notifications:mark",
+        summary="Mark notifications.",
+        description='Repeating it changes nothing. `ids: "all"` means everything not dismissed, '
+        "with `upTo` only what is not newer than that one.",
+        payload=MarkNotifications,
+        answer=MarkedNotifications,
+        example={"ids": [examples.ID], "as": "READ"},
+        answer_example=examples.MARKED,
+    ),
+    Command(
+        name="auth:refresh",
+        summary="Go on with another token.",
+        description="It has to be the same user's. Channels that it does not allow are left, and "
+        "named in `left`. A token that is refused changes nothing.",
+        payload=Refresh,
+        answer=messages.Refreshed,
+        example={"token": "eyJhbGciOiJIUzI1NiJ9…"},
+        answer_example={"expiresAt": "2026-01-28T11:15:30.000Z"},
+        refusals=(
+            *ANY,
+            *(codes.UNAUTHENTICATED, codes.TOKEN_EXPIRED, codes.BANNED),
+            codes.INSUFFICIENT_PERMISSIONS,
+        ),
+    ),
+)
+"""The commands of ``/``."""
+
+ADMIN: Final = (
+    Command(
+        name="stats",
+        summary="The figures of now.",
+        description="The same comes by itself every two seconds. `history` adds those of the last "
+        "fifteen minutes.",
+        payload=admin.StatsPayload,
+        answer=messages.StatsFigures,
+        example={"history": True},
+        answer_example=examples.STATS | {"history": [examples.MOMENT]},
+    ),
+    Command(
+        name="connections",
+        summary="Connections of the whole cluster.",
+        description="Of a user, of those who follow a job, or all.",
+        payload=admin.Connections,
+        answer=messages.ConnectionPage,
+        example={"userId": "u1"},
+        answer_example=examples.CONNECTIONS,
+    ),
+    Command(
+        name="kick",
+        summary="End connections, on every node and door.",
+        description="With `banSeconds` their users are kept out for so long. Nobody being "
+        "connected is no mistake.",
+        payload=admin.KickPayload,
+        one_of=("userId", "sid", "jobId"),
+        answer=messages.KickedConnections,
+        example={"userId": "u1", "message": "maintenance", "banSeconds": 60},
+        answer_example={"connections": 2, "users": ["u1"]},
+    ),
+    Command(
+        name="unban",
+        summary="Let a user in again.",
+        description="Ends a ban before its time.",
+        payload=admin.Unban,
+        answer=messages.Nothing,
+        example={"userId": "u1"},
+        answer_example={},
+    ),
+    Command(
+        name="revoke",
+        summary="Take back tokens.",
+        description="One token by its `jti`, or all of a user that were issued until now. Their "
+        "connections end.",
+        payload=admin.Revoke,
+        one_of=("userId", "jti"),
+        answer=messages.Nothing,
+        example={"userId": "u2"},
+        answer_example={},
+    ),
+    Command(
+        name="broadcast",
+        summary="Say something to many.",
+        description="With `persist` it is a notification in their inboxes, else one `event` of "
+        "type `BROADCAST` to whoever is connected now.",
+        payload=admin.Broadcast,
+        answer=messages.BroadcastReceipt,
+        example={"title": "Maintenance", "body": "at ten", "to": "all", "persist": False},
+        answer_example={"id": examples.ID, "connections": 12},
+    ),
+    Command(
+        name="jobs",
+        summary="All jobs, the latest begun first.",
+        description="`status` picks those of one status.",
+        payload=admin.Jobs,
+        answer=messages.AdminJobPage,
+        example={"status": "GENERATING"},
+        answer_example=examples.ADMIN_JOBS,
+    ),
+    Command(
+        name="trace",
+        summary="What is known of an event's way.",
+        description="Stored, waiting on a journal, or dead; which nodes routed it, to which "
+        "sockets it was written, when it was seen and read.",
+        payload=admin.TracePayload,
+        one_of=("notificationId", "eventId"),
+        answer=messages.Trace,
+        example={"eventId": examples.ID},
+        answer_example=examples.TRACE,
+        refusals=(*ANY, codes.NOT_FOUND),
+    ),
+    Command(
+        name="tail",
+        summary="Show what happens to the events of a user or job.",
+        description="As `tail` events, until `untail` or the end of the connection. With `sid`, "
+        "the frames of one connection are in its node's log instead.",
+        payload=admin.TailPayload,
+        one_of=("userId", "jobId", "sid"),
+        answer=messages.Tailed,
+        example={"userId": "u1"},
+        answer_example={"channel": "user:u1"},
+        refusals=(*ANY, codes.CONFLICT),
+    ),
+    Command(
+        name="untail",
+        summary="Show that no more.",
+        description="Without a payload, of nothing.",
+        payload=admin.TailPayload,
+        answer=messages.Nothing,
+        example={"userId": "u1"},
+        answer_example={},
+    ),
+    Command(
+        name="dead",
+        summary="Publications that could not be processed.",
+        description="Newest first.",
+        payload=admin.Paged,
+        answer=messages.DeadLetterPage,
+        example={},
+        answer_example=examples.DEAD,
+    ),
+    Command(
+        name="dead:replay",
+        summary="Put dead letters back on their journals.",
+        description="`missing`: those that are not there any more.",
+        payload=admin.Letters,
+        answer=messages.Replayed,
+        example={"ids": ["05:1769595330123-0"]},
+        answer_example={"replayed": 1, "missing": []},
+    ),
+    Command(
+        name="dead:drop",
+        summary="Throw dead letters away.",
+        description="`missing`: those that are not there any more.",
+        payload=admin.Letters,
+        answer=messages.Dropped,
+        example={"ids": ["05:1769595330123-0"]},
+        answer_example={"dropped": 1, "missing": []},
+    ),
+    Command(
+        name="audit",
+        summary="What administrators did.",
+        description="Newest first. Every command of this namespace is in it.",
+        payload=admin.Paged,
+        answer=messages.AuditPage,
+        example={},
+        answer_example=examples.AUDIT,
+    ),
+)
+"""The commands of ``/admin``."""

@@ -1,0 +1,488 @@
+"""The shapes of what the hub says on its live doors (contract sections 3, 4, 6 and 9).
+
+As in ``http.documents``, nothing is built from them: they are what the document describes, and what
+the tests hold every message against (``tests/support/protocol.py``).
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from hub.domain import channels, codes
+from hub.domain.publications import InboxState, Severity, UserId
+from hub.gateways.contract.schemas import reference
+from hub.gateways.http.documents import (
+    ChannelName,
+    Document,
+    FeatureCompletedEvent,
+    Instant,
+    JobCompletedEvent,
+    JobFailedEvent,
+    JobSnapshot,
+    JobStatus,
+    NotificationItem,
+    Offset,
+    ProgressUpdatedEvent,
+    ScenarioCompletedEvent,
+    StatusChangedEvent,
+    UnreadCount,
+)
+
+ENVELOPE: Final = "Envelope"
+"""Name of the schema of any envelope."""
+
+CodeName = Annotated[
+    str, Meta(extra_json_schema={"x-name": "CodeName", "enum": list(codes.CATALOGUE)})
+]
+AnyEvent = Annotated[Any, Meta(extra_json_schema=reference(ENVELOPE))]
+Seconds = Annotated[float, Meta(ge=0, description="Seconds.")]
+
+
+# -- events -------------------------------------------------------------------------------------
+
+
+class _Logged(Document, frozen=True):
+    v: Literal[1]
+    id: str
+    channel: ChannelName
+    epoch: str
+    offset: Offset
+    timestamp: Instant
+
+
+class CreatedNotification(NotificationItem, frozen=True):
+    """The notification. ``unread``: of the user, on the user's own channel. ``updated``: it took
+    the place of an unread one with the same dedupe key."""
+
+    unread: UnreadCount | UnsetType = UNSET
+    updated: bool | UnsetType = UNSET
+
+
+class NotificationCreatedEvent(_Logged, frozen=True, tag_field="type", tag="NOTIFICATION_CREATED"):
+    """A notification for one user, or an announcement to a topic or to all."""
+
+    data: CreatedNotification
+
+
+class ChangedNotifications(Document, frozen=True):
+    """What became of notifications, by ``ids`` or ``all`` up to ``upTo``. ``topic``: whose
+    subscription began or ended. ``unread``: missing where an announcement ended."""
+
+    state: InboxState
+    ids: list[str] | UnsetType = UNSET
+    all: Literal[True] | UnsetType = UNSET
+    up_to: str | UnsetType = UNSET
+    topic: str | UnsetType = UNSET
+    unread: UnreadCount | UnsetType = UNSET
+
+
+class NotificationsChangedEvent(
+    _Logged, frozen=True, tag_field="type", tag="NOTIFICATIONS_CHANGED"
+):
+    """The user marked notifications on some device, or they ended, or what comes in changed."""
+
+    data: ChangedNotifications
+
+
+class ApplicationEvent(_Logged, frozen=True):
+    """What a service published on a topic, as ``EVENT``."""
+
+    channel: Annotated[str, Meta(pattern=channels.TOPIC)]
+    type: UserId
+    data: dict[str, Any]
+
+
+class BroadcastWords(Document, frozen=True):
+    """What an administrator says."""
+
+    title: str
+    body: str
+    severity: Severity
+
+
+class BroadcastEvent(Document, frozen=True, tag_field="type", tag="BROADCAST"):
+    """An administrator's word to whoever is connected: of no log, so without epoch and offset."""
+
+    v: Literal[1]
+    id: str
+    channel: ChannelName
+    data: BroadcastWords
+    timestamp: Instant
+
+
+JOB_EVENTS: Final = (
+    ScenarioCompletedEvent,
+    FeatureCompletedEvent,
+    ProgressUpdatedEvent,
+    StatusChangedEvent,
+    JobCompletedEvent,
+    JobFailedEvent,
+)
+EVENTS: Final = (
+    *JOB_EVENTS,
+    NotificationCreatedEvent,
+    NotificationsChangedEvent,
+    BroadcastEvent,
+    ApplicationEvent,
+)
+"""Every kind of envelope."""
+
+
+# -- the hub's own words ------------------------------------------------------------------------
+
+
+class ChannelPosition(Document, frozen=True):
+    """A place in a channel's log."""
+
+    channel: ChannelName
+    epoch: str
+    offset: Offset
+
+
+class Deprecation(Document, frozen=True):
+    """Something that will not be served any more. ``sunset``: from when on."""
+
+    code: str
+    message: str
+    sunset: Instant | UnsetType = UNSET
+
+
+class Hello(Document, frozen=True):
+    """The first event of every connection. ``v``: the version of the contract that it speaks;
+    ``channels``: all that it follows; ``notices``: deprecations."""
+
+    v: Annotated[int, Meta(ge=1)]
+    sid: str
+    user_id: UserId
+    server_time: Instant
+    recovered: bool
+    unread: UnreadCount
+    channels: list[ChannelPosition]
+    notices: list[Deprecation]
+
+
+_SNAPSHOT: Final = {"anyOf": [reference("JobSnapshot"), reference("NotificationPage")]}
+
+
+class Reset(ChannelPosition, frozen=True):
+    """Not everything up to ``offset`` was or can be delivered on this channel: go on from there.
+    ``snapshot``: a job's, or the first page of the inbox on the user's own channel."""
+
+    snapshot: Annotated[Any, Meta(extra_json_schema=_SNAPSHOT)] | UnsetType = UNSET
+
+
+class StreamReset(ChannelPosition, frozen=True, tag_field="type", tag="RESET"):
+    """The same on raw WebSocket and Server-Sent Events."""
+
+    snapshot: JobSnapshot | UnsetType = UNSET
+
+
+class TokenExpiring(Document, frozen=True):
+    """The token ends in a minute: send ``auth:refresh``."""
+
+    expires_at: Instant
+
+
+class Closing(Document, frozen=True):
+    """Why the hub ends the connection, and whether to come back."""
+
+    code: CodeName
+    message: str
+    reconnect: bool
+    retry_after: Seconds | UnsetType = UNSET
+
+
+class StreamEnd(Document, frozen=True):
+    """The job has ended and everything of it was sent: the stream closes."""
+
+    channel: ChannelName
+
+
+class ErrorDetail(Document, frozen=True):
+    """Where a request is wrong, named by its path. ``supported``: of UNSUPPORTED_VERSION, the
+    versions that are spoken."""
+
+    field: str
+    message: str
+    supported: list[int] | UnsetType = UNSET
+
+
+class ErrorFields(Document, frozen=True):
+    """A refusal. ``retry``: whether the same may succeed later, ``retryAfter`` seconds from now."""
+
+    code: CodeName
+    message: str
+    retry: bool
+    retry_after: Seconds | UnsetType = UNSET
+    details: list[ErrorDetail] | UnsetType = UNSET
+
+
+class Refusal(Document, frozen=True):
+    """The acknowledgement of a command that was not carried out."""
+
+    ok: Literal[False]
+    error: ErrorFields
+
+
+class Connected(Document, frozen=True):
+    """CONNECT of the hub. ``pid``: of Socket.IO's connection state recovery."""
+
+    sid: str
+    pid: str | UnsetType = UNSET
+
+
+class ConnectError(Document, frozen=True):
+    """``connect_error``: ``message`` is the code."""
+
+    message: CodeName
+    data: ErrorFields
+
+
+# -- answers to commands ------------------------------------------------------------------------
+
+
+class Subscribed(ChannelPosition, frozen=True):
+    """The channel is followed from ``offset`` on; ``events`` come before. ``snapshot``: a job's."""
+
+    mode: Literal["FRESH", "REPLAYED", "RESET"]
+    events: list[AnyEvent]
+    snapshot: JobSnapshot | UnsetType = UNSET
+
+
+class Nothing(Document, frozen=True):
+    """There is nothing to say."""
+
+
+class Refreshed(Document, frozen=True):
+    """The connection goes on until then. ``left``: channels that the new token does not allow."""
+
+    expires_at: Instant
+    left: list[ChannelName] | UnsetType = UNSET
+
+
+# -- administration -----------------------------------------------------------------------------
+
+
+class DoorCounts(Document, frozen=True):
+    """Connections by door."""
+
+    socketio: int
+    websocket: int
+    sse: int
+
+
+class LatencyFigures(Document, frozen=True):
+    """From publication to write, in milliseconds; None when nothing was written."""
+
+    p50: float | None
+    p99: float | None
+
+
+class ClusterFigures(Document, frozen=True):
+    """The figures of all nodes together; a user on two nodes counts twice."""
+
+    connections: DoorCounts
+    users: int
+    channels: int
+    publications_per_second: float
+    deliveries_per_second: float
+    latency_ms: LatencyFigures
+    outbox_bytes: int
+    slow_consumers: int
+    dropped: int
+    memory_bytes: int
+    cpu_percent: float
+    started_at: Instant | None
+    draining: bool
+
+
+class NodeFigures(ClusterFigures, frozen=True):
+    """The figures of one node."""
+
+    id: str
+
+
+class StatsMoment(Document, frozen=True):
+    """The cluster's figures at one time."""
+
+    at: Instant
+    cluster: ClusterFigures
+    jobs_live: int
+    journal_lag: int
+
+
+class StatsFigures(StatsMoment, frozen=True):
+    """The figures of now. ``history``: of the last fifteen minutes, where it was asked for."""
+
+    nodes: list[NodeFigures]
+    history: list[StatsMoment] | UnsetType = UNSET
+
+
+class TailStep(Document, frozen=True):
+    """A step of an event's way. ``at``: None of a write that has not happened."""
+
+    step: Literal["STORED", "ROUTED", "WRITTEN"]
+    at: Instant | None
+    channel: ChannelName
+    type: str
+    node: str
+    id: str
+    sid: str | UnsetType = UNSET
+    user_id: str | UnsetType = UNSET
+    door: str | UnsetType = UNSET
+
+
+Door = Literal["SOCKETIO", "WEBSOCKET", "SSE"]
+
+
+class ListedConnection(Document, frozen=True):
+    """A connection, wherever it is."""
+
+    sid: str
+    node: str
+    door: Door
+    user_id: str
+    address: str
+    channels: list[ChannelName]
+    connected_at: Instant
+    outbox_bytes: int
+
+
+class ConnectionPage(Document, frozen=True):
+    """A page of connections."""
+
+    items: list[ListedConnection]
+    next_cursor: str | None
+
+
+class KickedConnections(Document, frozen=True):
+    """How many connections were ended, and whose."""
+
+    connections: int
+    users: list[str]
+
+
+class BroadcastReceipt(Document, frozen=True):
+    """The event's or notification's id; how many ``connections`` or ``users`` it went to."""
+
+    id: str | None
+    connections: int | UnsetType = UNSET
+    users: int | UnsetType = UNSET
+
+
+class AdminJob(Document, frozen=True):
+    """A job as one of a list."""
+
+    job_id: str
+    job_kind: str
+    project_id: str
+    owner_id: str
+    status: JobStatus
+    progress: Annotated[Any, Meta(extra_json_schema=reference("Progress"))]
+    started_at: Instant
+    updated_at: Instant
+    ended_at: Instant | None
+
+
+class AdminJobPage(Document, frozen=True):
+    """A page of jobs."""
+
+    items: list[AdminJob]
+    next_cursor: str | None
+
+
+class DeadLetter(Document, frozen=True):
+    """A publication that could not be processed, and why. As text where it is no JSON."""
+
+    id: str
+    partition: int
+    reason: str
+    publication: Any
+    at: Instant
+
+
+class DeadLetterPage(Document, frozen=True):
+    """A page of dead letters, newest first."""
+
+    items: list[DeadLetter]
+    next_cursor: str | None
+
+
+class Replayed(Document, frozen=True):
+    """How many went back on their journals, and what is not there any more."""
+
+    replayed: int
+    missing: list[str]
+
+
+class Dropped(Document, frozen=True):
+    """How many were thrown away, and what is not there any more."""
+
+    dropped: int
+    missing: list[str]
+
+
+class AuditRecord(Document, frozen=True):
+    """Who did what, to whom, and what came of it: ``OK`` or a code."""
+
+    id: str
+    at: Instant
+    actor: str
+    action: str
+    target: str
+    outcome: str
+    details: dict[str, Any]
+
+
+class AuditPage(Document, frozen=True):
+    """A page of the audit log, newest first."""
+
+    items: list[AuditRecord]
+    next_cursor: str | None
+
+
+class TracedNode(Document, frozen=True):
+    """A node that passed the event on."""
+
+    id: str
+    routed_at: Instant | None
+
+
+class TracedWrite(Document, frozen=True):
+    """A connection that the event was written to."""
+
+    sid: str
+    user_id: str
+    door: Door
+    written_at: Instant | None
+
+
+class TracedLetter(Document, frozen=True):
+    """The dead letter that the event is."""
+
+    id: str
+    partition: int
+    reason: str
+
+
+class Trace(Document, frozen=True):
+    """What is known of an event's way."""
+
+    id: str
+    state: Literal["STORED", "WAITING", "DEAD"]
+    channel: ChannelName | None
+    type: str | None
+    accepted_at: Instant | None
+    stored_at: Instant | None
+    nodes: list[TracedNode]
+    writes: list[TracedWrite]
+    seen_at: Instant | None
+    read_at: Instant | None
+    partition: int | UnsetType = UNSET
+    dead: TracedLetter | UnsetType = UNSET
+
+
+class Tailed(Document, frozen=True):
+    """What is shown from now on."""
+
+    channel: Annotated[str, Meta(description="A channel, or `sid:<sid>`.")]

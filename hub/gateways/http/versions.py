@@ -1,0 +1,30 @@
+"""Which version of the contract an HTTP request speaks: the header ``Hub-Version``, or ``?v=``
+where a browser can send no headers."""
+
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from hub.domain.versions import Versions
+from hub.gateways.http.headers import MORE
+from hub.gateways.http.problems import Handler
+
+HEADER: Final = "Hub-Version"
+_LONG: Final = 9  # digits
+
+
+def versions(spoken: Versions) -> Middleware:
+    """Refuses with UNSUPPORTED_VERSION what is not spoken, and says in every answer what was."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.startswith("/v1/"):
+            return await handler(request)
+        said = request.headers.get(HEADER, request.query.get("v"))
+        plain = said is not None and said.isascii() and said.isdigit() and len(said) <= _LONG
+        version = spoken.choose(int(said) if said is not None and plain else said)
+        request[MORE] = version.headers()
+        return await handler(request)
+
+    return middleware
