@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -40,9 +40,13 @@ class RecordingJournal(Journal):
 
     changes: list[InboxChanged]
 
-    async def append(self, publications: Iterable[AnyPublication]) -> None:
+    async def append(
+        self,
+        publications: Iterable[AnyPublication],
+        traces: Mapping[str, str] = {},  # noqa: B006
+    ) -> None:
         given = list(publications)
-        await super().append(given)
+        await super().append(given, traces)
         self.changes += [each for each in given if isinstance(each, InboxChanged)]
 
 

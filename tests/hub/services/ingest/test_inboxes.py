@@ -199,8 +199,8 @@ async def test_what_a_node_that_died_had_asked_for_is_done_by_ingest(stores: Ope
     assert before.count == 2
 
     class Dying(Journal):
-        async def append(self, publications: Any) -> None:
-            await super().append(publications)
+        async def append(self, publications: Any, traces: Any = {}) -> None:  # noqa: B006
+            await super().append(publications, traces)
             raise Killed
 
     with pytest.raises(Killed):
