@@ -43,7 +43,7 @@ class RecordingJournal(Journal):
     async def append(
         self,
         publications: Iterable[AnyPublication],
-        traces: Mapping[str, str] = {},  # noqa: B006
+        traces: Mapping[str, str] = {},
     ) -> None:
         given = list(publications)
         await super().append(given, traces)
