@@ -152,7 +152,7 @@ export class ConsoleTable<Item = unknown> extends ConsoleElement {
         ${this.#error !== undefined ? this.#problem() : !known ? this.#bones() : rows.length ? this.#table(rows, busy) : html`<div class="blank">${icon("inbox")}<p>${this.empty}</p></div>`}
         <footer>
           <p role="status" class="muted small-text number">
-            ${known ? html`${words.table.page(this.#cursors.length, rows.length)}${this.#at ? html` · ${words.table.asOf(clock(this.language, this.#at))}` : nothing}` : busy ? words.table.loading : nothing}
+            ${busy ? words.table.loading : known ? html`${words.table.page(this.#cursors.length, rows.length)}${this.#at ? html` · ${words.table.asOf(clock(this.language, this.#at))}` : nothing}` : nothing}
           </p>
           ${this.load ? html`<button class="button tiny" ?disabled=${busy} @click=${() => this.refresh()}>${icon(busy ? "spinner" : "retry")}${words.table.refresh}</button>` : nothing}
           <span class="pager">

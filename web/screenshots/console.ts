@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
-import { openConsole, type Sample, settled, VIEWS } from "../test/browser/console";
+import { connect, openConsole, type Sample, settled, VIEWS } from "../test/browser/console";
 import { type Facts, mint, type Worker } from "../test/hub";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -12,6 +12,18 @@ const NARROW = { width: 360, height: 780 };
 /** Gives the charts a past. */
 export async function fillHistory(hub: Facts): Promise<void> {
   await promisify(execFile)(`${ROOT}.venv/bin/python`, ["web/screenshots/history.py", hub.redisUrl], { cwd: ROOT, env: { ...process.env, PYTHONPATH: ROOT } });
+}
+
+/** Has somebody do what administrators do. */
+async function act(hub: Facts, sample: Sample): Promise<void> {
+  const socket = await connect(`${hub.url}/admin`, mint(hub.secret, "carla", { roles: ["admin"] }), [], "connect");
+  const acts: [string, unknown][] = [
+    ["broadcast", { title: "Maintenance tonight", body: "From 22:00 to 22:15 UTC jobs are paused.", severity: "WARNING", to: { users: ["ana", "bruno"] }, persist: true }],
+    ["kick", { userId: "heitor", banSeconds: 3600, message: "Please write to support" }], ["unban", { userId: "heitor" }],
+    ["kick", { jobId: sample.jobs[2] }], ["revoke", { userId: "ivo" }], ["dead:replay", { ids: ["03:1795786221866-0"] }], ["kick", {}],
+  ];
+  for (const [name, payload] of acts) await socket.emitWithAck(name, payload);
+  socket.disconnect();
 }
 
 /** Every view, the login, the dialog, and two views on a narrow screen. */
@@ -27,6 +39,7 @@ export async function consolePictures(browser: Browser, hub: Facts, worker: Work
   await out.page.context().close();
 
   await fillHistory(hub);
+  await act(hub, sample);
   const { page, ...found } = await open(WIDE, "overview");
   const wide = Object.assign(found, { page });
   for (const view of VIEWS) {
@@ -40,8 +53,10 @@ export async function consolePictures(browser: Browser, hub: Facts, worker: Work
     }
     if (view === "tail") {
       await page.locator("console-tail [role=status]", { hasText: "Watching" }).first().waitFor();
-      await worker.notify([sample.user], "A note");
-      await page.locator("console-tail tbody tr").nth(2).waitFor();
+      while ((await page.locator("console-tail tbody tr", { hasText: "Stored" }).count()) < 2) { // workers hear of it within a second
+        await worker.notify([sample.user], "A note");
+        await page.waitForTimeout(400);
+      }
     }
     if (view === "broadcast") {
       await page.getByLabel("Title").fill("Maintenance tonight");

@@ -8,8 +8,7 @@ import { shared } from "../look";
 
 export class ConsoleAccess extends ConsoleElement {
   static override styles = [look, shared, css`
-    .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 12px; }
-    form { grid-template-rows: auto 1fr auto; }
+    .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 12px; align-items: start; }
   `];
 
   override render(): TemplateResult {

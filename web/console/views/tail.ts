@@ -29,6 +29,7 @@ export class ConsoleTail extends ConsoleElement {
   #steps: Numbered[] = []; // newest first
   #held: Numbered[] | null = null; // while paused: what came since
   #count = 0;
+  #live = false; // the hub has taken it on
   #error: unknown;
 
   protected override follow(): (() => void)[] {
@@ -37,6 +38,7 @@ export class ConsoleTail extends ConsoleElement {
     const end = admin.state.subscribe(({ status }) => {
       const back = !online && status === "online";
       online = status === "online";
+      if (!online) this.#live = false;
       if (back && this.#watched) void this.#tell(this.#watched); // the hub has forgotten it
     });
     const stop = (): void => {
@@ -73,11 +75,12 @@ export class ConsoleTail extends ConsoleElement {
   }
 
   async #tell({ by, id }: { by: By; id: string }): Promise<void> {
-    this.#error = undefined;
+    [this.#error, this.#live] = [undefined, false];
     this.requestUpdate();
     const target = { user: { userId: id }, job: { jobId: id }, sid: { sid: id } }[by] as Target;
     try {
       await this.admin.call("tail", target);
+      this.#live = this.#watched?.id === id;
     } catch (error) {
       if (!(error instanceof AdminError && error.code === "OFFLINE")) this.#watched = null; // else: when it is back
       this.#error = error;
@@ -98,7 +101,7 @@ export class ConsoleTail extends ConsoleElement {
   }
 
   override render(): TemplateResult {
-    const { tail } = this.words;
+    const { tail, table } = this.words;
     const watched = this.#watched;
     return html`
       <div class="view">
@@ -111,7 +114,7 @@ export class ConsoleTail extends ConsoleElement {
         </form>
         ${this.#error === undefined ? nothing : html`<div class="problem" role="alert">${icon("warning")}<span>${this.said(this.#error)}</span></div>`}
         <div class="row">
-          <p role="status" class="muted">${watched ? html`<span class="live" aria-hidden="true"></span> ${tail.watching(watched.id)}` : tail.idle}${watched?.by === "sid" ? ` ${tail.sidHint}` : ""}</p>
+          <p role="status" class="muted">${!watched ? tail.idle : this.#live ? html`<span class="live" aria-hidden="true"></span> ${tail.watching(watched.id)}` : table.loading}${watched?.by === "sid" ? ` ${tail.sidHint}` : ""}</p>
           ${watched ? html`<button class="button tiny" aria-pressed=${Boolean(this.#held)} @click=${() => this.#pause()}>${this.#held ? tail.resume : tail.pause}</button>` : nothing}
           ${this.#steps.length ? html`<button class="button tiny" @click=${() => { this.#steps = []; this.requestUpdate(); }}>${tail.clear}</button>` : nothing}
           ${this.#held?.length ? html`<span class="muted number">${tail.paused(this.#held.length)}</span>` : nothing}

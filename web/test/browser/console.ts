@@ -76,7 +76,8 @@ export class ConsolePage {
 export async function settled(page: Page, view: View): Promise<void> {
   await page.locator(`console-${view} h1`).waitFor();
   if (view === "overview") await page.locator("console-overview tbody tr").first().waitFor();
-  else if (["connections", "jobs", "dead", "audit"].includes(view)) await page.locator(`console-${view} tbody tr`).first().waitFor();
+  else if (["connections", "jobs", "dead"].includes(view)) await page.locator(`console-${view} tbody tr`).first().waitFor();
+  if (view === "audit") await page.locator('console-audit section[aria-busy="false"]').waitFor();
   if (view === "trace") await page.locator("console-trace .way").waitFor();
 }
 

@@ -7,7 +7,7 @@ const axe = await readFile(new URL("../../node_modules/axe-core/axe.min.js", imp
 /** What axe-core finds that keeps people out, as `rule: element`. `rules`: only by these. */
 export async function violations(page: Page, rules?: string[]): Promise<string[]> {
   type Found = { id: string; impact: string; nodes: { target: unknown[]; failureSummary: string }[] }[];
-  await page.evaluate(axe);
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe);
   const found = (await page.evaluate(`axe.run(${JSON.stringify({ resultTypes: ["violations"], ...(rules ? { runOnly: rules } : {}) })}).then(({ violations }) => violations)`)) as Found;
   return found
     .filter(({ impact }) => impact === "serious" || impact === "critical")
