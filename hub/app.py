@@ -38,6 +38,7 @@ from hub.gateways.addresses import addresses
 from hub.gateways.contract.asyncapi import AsyncApiResource
 from hub.gateways.doors import Doors
 from hub.gateways.gate import Gate
+from hub.gateways.http.console import ConsolePage
 from hub.gateways.http.demo import DemoPage
 from hub.gateways.http.edge import EdgeRunner
 from hub.gateways.http.headers import protected
@@ -296,6 +297,7 @@ async def node(
         *InboxResources(identity, inbox).operations(),
         *PublishResource(identity, publishing, limits).operations(),
         *admin.operations(),
+        *ConsolePage().operations(),
     ]
     operations += AsyncApiResource(__version__).operations()
     operations += OpenApiResource(operations, __version__).operations()

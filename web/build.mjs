@@ -1,11 +1,11 @@
-// Builds the packages and the demo page, and says how large they are. An application bundles
-// socket.io-client and lit once, so they are left out of the packages.
-import { readFile } from "node:fs/promises";
+// Builds the packages, the console and the demo page, and says how large they are. An application
+// bundles socket.io-client and lit once, so they are left out of the packages; the console has its own.
+import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { build } from "vite";
+import { build, runnerImport } from "vite";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const external = [/^@notification-hub\//, /^socket\.io-client$/, /^lit(\/|$)/, /^react(\/|$)/];
@@ -22,8 +22,13 @@ for (const name of ["client", "components", "react"]) {
   await promisify(execFile)(at("node_modules/.bin/tsc"), ["-p", at(name)]);
 }
 await build({ configFile: at("vite.config.ts"), logLevel: "warn" });
-for (const name of ["client", "components", "react"]) {
-  const code = await readFile(at(`${name}/dist/index.js`));
-  const [all, gzipped] = [code.length, gzipSync(code).length].map((bytes) => `${(bytes / 1024).toFixed(1)} KB`);
-  console.log(`${name.padEnd(10)} ${all}, ${gzipped} gzipped`);
+const { module } = await runnerImport(at("vite.config.ts"), { configFile: false, logLevel: "warn" });
+await build(module.consoleBuild);
+
+async function say(name, ...files) {
+  const parts = await Promise.all(files.map((file) => readFile(at(file))));
+  const sum = (size) => `${(parts.reduce((bytes, part) => bytes + size(part), 0) / 1024).toFixed(1)} KB`;
+  console.log(`${name.padEnd(10)} ${sum((part) => part.length)}, ${sum((part) => gzipSync(part).length)} gzipped`);
 }
+for (const name of ["client", "components", "react"]) await say(name, `${name}/dist/index.js`);
+await say("console", ...(await readdir(at("dist/console/assets"))).map((file) => `dist/console/assets/${file}`));

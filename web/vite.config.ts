@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import type { InlineConfig } from "vite";
 import { defineConfig } from "vitest/config";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -8,6 +9,12 @@ export const alias = {
   "@notification-hub/client": at("client/src/index.ts"),
   "@notification-hub/components": at("components/src/index.ts"),
   "@notification-hub/react": at("react/src/index.ts"),
+};
+
+/** The console, as the hub serves it below `/console`. The demo's build empties the folder around it. */
+export const consoleBuild: InlineConfig = {
+  configFile: false, root: at("console"), base: "/console/", logLevel: "warn", resolve: { alias },
+  build: { outDir: at("dist/console"), emptyOutDir: true, target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
 };
 
 /** Tests of one kind; kinds run one after another in this `order`: what one announces to all users is

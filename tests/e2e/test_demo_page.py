@@ -52,7 +52,7 @@ async def page(tmp_path: Path, free_port: int) -> AsyncIterator[Page]:
 
 async def test_an_unbuilt_page_says_how_to_build_it(page: Page) -> None:
     async with page.session.get(page.url) as answer:
-        assert answer.status == 503
+        assert answer.status == 404
         assert "npm run build" in await answer.text()
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { serveBrowser } from "../test/browser";
 import { openGallery, publishJobs, publishNotes } from "../test/browser/gallery";
-import { startHub, Worker } from "../test/hub";
+import { publishSample } from "../test/browser/console";
+import { startHub, startNode, Worker } from "../test/hub";
+import { consolePictures } from "./console";
 
 const COMPONENTS = ["badge", "connection", "progress", "inbox", "bell", "toasts"];
 const WIDE = { width: 1200, height: 900 };
@@ -18,8 +20,14 @@ export async function take(folder: string): Promise<void> {
   try {
     const browser = await chromium.connect(server.wsEndpoint());
     const worker = new Worker(hub);
-    for (const theme of ["light", "dark"]) {
-      const to = (name: string): string => join(folder, `${name}-${theme}.png`);
+    const THEMES = ["light", "dark"];
+    const target = (theme: string) => (name: string): string => join(folder, `${name}-${theme}.png`);
+    const [node, sample] = await Promise.all([startNode(hub), publishSample(hub, ["ana", "bruno", "davi", "elisa", "fabio", "gisele"])]);
+    for (const theme of THEMES) await consolePictures(browser, hub, worker, sample, theme, target(theme));
+    sample.end();
+    await node.kill();
+    for (const theme of THEMES) {
+      const to = target(theme);
       await components(await context(browser, WIDE), hub.url, worker, theme, to);
       await demo(browser, hub.url, worker, theme, to);
     }

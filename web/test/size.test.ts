@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { build, type Rollup } from "vite";
 import { expect, test } from "vitest";
+import { consoleBuild } from "../vite.config";
 
 test("the SDK is smaller than 15 KB, gzipped, without socket.io-client", async () => {
   const root = new URL("../client", import.meta.url).pathname;
@@ -12,4 +13,11 @@ test("the SDK is smaller than 15 KB, gzipped, without socket.io-client", async (
   expect(others).toEqual([]);
   expect(gzipSync(chunk!.code).length).toBeLessThan(15 * 1024);
   expect(chunk!.code).toContain('from "socket.io-client"');
+});
+
+test("the console is smaller than 85 KB, gzipped, with all that it loads", async () => {
+  const { output } = (await build({ ...consoleBuild, logLevel: "silent", build: { ...consoleBuild.build, write: false } })) as Rollup.RollupOutput;
+  const sizes = output.map((file) => gzipSync(file.type === "chunk" ? file.code : file.source).length);
+  expect(output.filter(({ type }) => type === "chunk")).toHaveLength(1);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(85 * 1024);
 });

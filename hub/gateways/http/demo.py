@@ -8,7 +8,6 @@ one whose name was made to point here (DNS rebinding) is told by the name.
 
 import ipaddress
 import os
-import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -23,18 +22,8 @@ from hub import tokens
 from hub.domain import codes
 from hub.domain.publications import UserId
 from hub.domain.shapes import parse
-from hub.gateways.http.headers import PAGE_POLICY
+from hub.gateways.http.pages import DIST, BuiltPage
 from hub.gateways.http.request import answer, body
-
-DIST: Final = Path(__file__).parents[3] / "web" / "dist"
-"""Where ``npm run build`` in ``web/`` puts the page."""
-
-_HEADERS: Final = {"Content-Security-Policy": PAGE_POLICY}
-_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not built</title>
-<h1>The demo page is not built yet</h1>
-<p>Run <code>make run</code>, or <code>npm ci &amp;&amp; npm run build</code> in <code>web/</code>,
-and load this page again. The hub itself is running.</p></html>"""
 
 PROJECT: Final = "demo"
 
@@ -52,7 +41,7 @@ class DemoPage:
         self, settings: Settings, *, dist: Path = DIST, kill: Callable[[], None] | None = None
     ) -> None:
         self._settings = settings
-        self._dist = dist
+        self._built = BuiltPage(dist)
         self._kill = kill or _kill
 
     def routes(self) -> list[web.RouteDef]:
@@ -65,23 +54,12 @@ class DemoPage:
         ]
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        """The page; 503 with an explanation when it is not built."""
-        headers = {**_HEADERS, "Cache-Control": "no-cache"}
-        index = self._dist / "index.html"
-        if not index.is_file():
-            return web.Response(
-                text=_NOT_BUILT, status=503, content_type="text/html", headers=headers
-            )
-        return web.FileResponse(index, headers=headers)
+        """The page."""
+        return self._built.page()
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
-        """A file beside it; its name changes with its content."""
-        name, folder = request.match_info["name"], (self._dist / "assets").resolve()
-        file = (folder / name).resolve() if _FILE.fullmatch(name) else folder
-        if file.parent != folder or not file.is_file():  # nor is it a link to somewhere else
-            raise codes.HubError(codes.NOT_FOUND)
-        headers = {**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
-        return web.FileResponse(file, headers=headers)
+        """A file beside it."""
+        return self._built.asset(request.match_info["name"])
 
     async def token(self, request: web.Request) -> web.Response:
         """``{token}`` of a user and worker of the demo project, for an hour."""

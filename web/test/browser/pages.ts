@@ -12,26 +12,30 @@ export const somebody = (name: string): string => `${name}-${randomUUID().slice(
 
 let browser: Browser;
 const contexts: BrowserContext[] = [];
+const kept: BrowserContext[] = [];
 const faults: string[] = [];
 
 beforeAll(async () => {
   browser = await chromium.connect(inject("browser"));
 });
-afterAll(() => browser.close());
+afterAll(async () => {
+  await Promise.all(kept.map((context) => context.close()));
+  await browser.close();
+});
 afterEach(async () => {
   await Promise.all(contexts.splice(0).map((context) => context.close()));
   expect(faults.splice(0), "errors on the page").toEqual([]);
 });
 
-/** A browser of somebody: storage, locks and network of its own. */
-export async function openBrowser(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+/** A browser of somebody: storage, locks and network of its own. `keep`: until the last test of the file. */
+export async function openBrowser(options: BrowserContextOptions = {}, keep = false): Promise<BrowserContext> {
   const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1200, height: 900 }, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(LIMIT);
   context.on("weberror", (fault) => faults.push(String(fault.error().stack)));
   context.on("console", (message) => {
     if (message.text().includes("Content Security Policy")) faults.push(message.text());
   });
-  contexts.push(context);
+  (keep ? kept : contexts).push(context);
   return context;
 }
 

@@ -1,0 +1,163 @@
+/** What the console says in English, and so what the other languages have to have. */
+export const en = {
+  brand: "Notification hub",
+  skip: "Skip to content",
+  views: "Views",
+  language: "Language",
+  dark: "Dark",
+  light: "Light",
+  signOut: "Sign out",
+  status: { connecting: "Connecting…", online: "Live", reconnecting: "Reconnecting…", ended: "Signed out" },
+  expiring: (time: string) => `Your token expires at ${time}.`,
+  newToken: "Enter a new one",
+  close: "Close",
+  cancel: "Cancel",
+  retry: "Try again",
+  results: "What was done",
+  never: "—",
+
+  errors: {
+    UNAUTHENTICATED: "The hub does not know this token. It may be mistyped, signed with another key, or taken back.",
+    TOKEN_EXPIRED: "This token has expired.",
+    INSUFFICIENT_PERMISSIONS: "This token is good, but its holder is no administrator: it lacks the role “admin”.",
+    UNREACHABLE: "The hub cannot be reached.",
+    OFFLINE: "There is no connection to the hub right now.",
+    NO_ANSWER: "The hub did not answer. What was asked may have been done all the same.",
+    UNAVAILABLE: "Redis or MongoDB is away.",
+    RATE_LIMITED: "Too much at once. Wait a moment.",
+    KICKED: "Another administrator has ended your connection.",
+    BANNED: "You are banned.",
+    NOT_FOUND: "Nothing was found.",
+    CONFLICT: "There is too much of this already.",
+  } as Record<string, string>,
+
+  login: {
+    title: "Console",
+    intro: "For administrators. The token stays in this tab.",
+    token: "Admin token",
+    submit: "Sign in",
+    busy: "Signing in…",
+    how: "To make one, on a machine with the hub’s secret:",
+    empty: "Paste a token first.",
+  },
+
+  table: {
+    loading: "Loading…",
+    error: "This cannot be shown.",
+    refresh: "Refresh",
+    previous: "Previous page",
+    next: "Next page",
+    page: (page: number, rows: number) => `Page ${page} · ${rows === 1 ? "1 row" : `${rows} rows`}`,
+    asOf: (time: string) => `as of ${time}`,
+    select: "Select",
+    selectAll: "Select the page",
+    selected: (count: number) => `${count} selected`,
+    actions: "Actions",
+    details: "Details",
+  },
+
+  overview: {
+    nav: "Overview", title: "Overview",
+    intro: "The whole cluster, every two seconds.",
+    connections: "Connections", users: "Users", jobs: "Jobs live", publications: "Stored / s", deliveries: "Delivered / s",
+    p50: "p50", p99: "p99", latency: "Publish to write", lag: "Waiting", lagHint: "publications on the journals",
+    slow: "Cut off", slowHint: "slow consumers since start", dropped: "gave way", channels: "channels",
+    memory: "Memory", cpu: "CPU", outbox: "Queued for clients", work: "Jobs and journal",
+    throughput: "Events per second", load: "Load", minutes: "the last 15 minutes",
+    socketio: "Socket.IO", websocket: "WebSocket", sse: "SSE",
+    chartHelp: "With the arrow keys you read one moment after the other.",
+    nodes: "Nodes", node: "Node", uptime: "Up for", rate: "Passed on / s", state: "State", serving: "Serving", draining: "Draining",
+    noNodes: "No node has said anything yet.",
+  },
+
+  connections: {
+    nav: "Connections", title: "Connections",
+    intro: "Everybody who is connected, on whichever node and door.",
+    by: "Search by", byUser: "User", byJob: "Job", id: "Exact id", idHint: "everybody", search: "Search", clear: "Clear",
+    user: "User", door: "Door", node: "Node and address", address: "Address", channels: "Channels", since: "Since", queued: "Queued", sid: "Connection",
+    empty: "Nobody is connected.", emptySearch: "Nobody who is connected matches.",
+    kick: "Kick", kickWhom: (who: string) => `Kick ${who}`, kickAll: "Kick all of these", tail: "Tail",
+    more: (count: number) => `and ${count} more`,
+    ended: (count: number) => (count === 1 ? "1 connection was ended." : `${count} connections were ended.`),
+    banned: (users: string) => `${users}: banned.`,
+  },
+
+  kick: {
+    title: (what: string) => `Kick ${what}?`,
+    intro: "They are told why and do not come back by themselves.",
+    whom: "Whom", one: "This connection", all: "All of this user’s", ofJob: "All who follow this job",
+    ban: "Keep them out for", bans: { 0: "not at all", 300: "5 minutes", 3600: "1 hour", 86400: "1 day", 604800: "7 days", 2592000: "30 days" } as Record<number, string>,
+    message: "Message", messageHint: "What they get to read (optional)", act: "Kick", actBan: "Kick and ban",
+    banHint: "A ban is of the user: it ends all of their connections and refuses new ones.",
+  },
+
+  access: {
+    nav: "Access", title: "Access",
+    intro: "Keep somebody out, let them in again, or take tokens back. It takes effect on every node within a second.",
+    user: "User id", ban: "Ban a user", banIntro: "Also somebody who is not connected now.", banAct: "Ban…",
+    unban: "Lift a ban", unbanIntro: "They can connect again at once.", unbanAct: "Lift the ban", unbanned: (user: string) => `${user} may connect again.`,
+    revoke: "Take tokens back", revokeIntro: "All that were issued to the user until now, or a single one by its jti. New ones are good.",
+    revokeUser: "All of a user", revokeJti: "One token, by its jti", revokeId: "User id or jti", revokeAct: "Take back…",
+    revoked: "Taken back.", sure: (what: string) => `Take back ${what}?`, sureText: "Who uses such a token now is disconnected. There is no undo.", sureAct: "Take back",
+  },
+
+  broadcast: {
+    nav: "Broadcast", title: "Broadcast", intro: "Say something to many at once.",
+    to: "To", all: "Everybody", users: "Users", topic: "A topic", job: "Who follows a job",
+    usersHint: "One id per line, or with commas", topicHint: "Name of the topic", jobHint: "Id of the job", target: "Whom",
+    heading: "Title", body: "Text", severity: "Severity",
+    severities: { INFO: "Information", SUCCESS: "Success", WARNING: "Warning", ERROR: "Error" },
+    persist: "Keep it", persistHint: "It is in the inbox of everybody addressed, also of who is away now.",
+    live: "Live only", liveHint: "Only who is connected now is told; nothing is stored.",
+    how: "How long it lasts", preview: "Preview", previewTitle: "Title", previewBody: "This is where the text goes.", now: "now",
+    send: "Send…", confirm: "Send this?", confirmAct: "Send",
+    summary: (to: string, persist: boolean) => (persist ? `It goes to the inbox of ${to} and cannot be taken back.` : `It is shown to ${to}, as far as they are connected.`),
+    toAll: "everybody", toUsers: (count: number) => (count === 1 ? "1 user" : `${count} users`), toTopic: (topic: string) => `the subscribers of ${topic}`, toJob: (job: string) => `who follows ${job}`,
+    reached: (count: number) => (count === 1 ? "1 connection was told." : `${count} connections were told.`), stored: "It is on its way to every inbox.",
+    missing: "Title, text and addressee are needed.",
+  },
+
+  jobs: {
+    nav: "Jobs", title: "Jobs", intro: "The latest first, of all projects.",
+    status: "Status", any: "Any", job: "Job", owner: "Owner", project: "Project", progress: "Progress", started: "Started", updated: "Last news",
+    kinds: { GENERATION_JOB: "Test generation", TEAM_EXECUTION: "Team execution" } as Record<string, string>,
+    empty: "There are no jobs.", emptyStatus: "No job has this status.", followers: "Followers", tail: "Tail", of: (job: string) => `of ${job}`,
+  },
+
+  trace: {
+    nav: "Trace", title: "Trace", intro: "Where is my message? Follow one event or notification from the worker to the sockets.",
+    id: "Id of the event or notification", find: "Find", empty: "Enter an id to see its way.", badId: "This is no id: a UUID is needed.",
+    missing: "No event or notification has this id, or not any more.",
+    states: { STORED: "Stored", WAITING: "Waiting on its journal", DEAD: "Dead letter" }, channel: "Channel", type: "Type",
+    accepted: "Accepted", stored: "Stored", routed: "Routed", written: "Written to sockets", seen: "Seen", read: "Read",
+    notNoted: "not noted", notYet: "not yet", partition: (number: number) => `on journal ${number}`,
+    sample: "Nodes and sockets are noted of a sample of events, and of all while their user or job is tailed.",
+    writes: "Sockets that it was written to", user: "User", door: "Door", connection: "Connection", at: "Time", after: "After", noWrites: "No write was noted.", toDead: "Dead letters",
+  },
+
+  tail: {
+    nav: "Tail", title: "Tail", intro: "Watch what happens to the events of a user or a job, while it happens.",
+    by: "Watch", byUser: "User", byJob: "Job", bySid: "Connection", id: "Id", begin: "Start", end: "Stop", pause: "Pause", resume: "Resume", clear: "Clear",
+    watching: (what: string) => `Watching ${what}`, idle: "Nothing is watched.", waiting: "Nothing has happened yet. Each step is shown here as it comes.",
+    sidHint: "A connection has no steps of its own: its frames go to the log of its node.", paused: (count: number) => `Paused, ${count} more`,
+    steps: { STORED: "Stored", ROUTED: "Routed", WRITTEN: "Written" }, at: "Time", step: "Step", type: "Type", where: "Where", event: "Event", shown: (count: number) => (count === 1 ? "1 step" : `${count} steps`),
+    trace: "Trace",
+  },
+
+  dead: {
+    nav: "Dead letters", title: "Dead letters", intro: "Publications that could not be processed. Replay puts them back on their journal.",
+    at: "Time", reason: "Reason", about: "About", partition: "Journal", empty: "There are no dead letters.",
+    replay: "Replay", drop: "Drop", replayIt: (id: string) => `Replay ${id}`, dropIt: (id: string) => `Drop ${id}`,
+    sure: (count: number) => (count === 1 ? "Drop this letter?" : `Drop ${count} letters?`), sureText: "It is thrown away for good. There is no undo.",
+    replayed: (count: number) => (count === 1 ? "1 letter was put back." : `${count} letters were put back.`),
+    dropped: (count: number) => (count === 1 ? "1 letter was dropped." : `${count} letters were dropped.`),
+    missing: (count: number) => `${count} were gone already.`, publication: "As it was published",
+  },
+
+  audit: {
+    nav: "Audit", title: "Audit", intro: "What administrators did, the latest first.",
+    at: "Time", actor: "Who", action: "Action", target: "Target", outcome: "Outcome", empty: "Nobody has done anything yet.", looks: "Also who only looked", details: "Details",
+  },
+};
+
+export type Words = typeof en;
