@@ -15,7 +15,7 @@ from hub.stores.mongo import INDEXES
 
 Keys = Sequence[tuple[str, int]]
 
-STATE: Final = frozenset({"seenAt", "readStamp", "dismissStamp"})
+STATE: Final = frozenset({"seenAt", "readStamp", "dismissStamp", "came"})
 """Told by the documents that a mark may change, all of which are in its range."""
 
 _MERGED_AT_MOST = 200  # ranges that MongoDB merges rather than sort

@@ -28,7 +28,8 @@ SCOPES: Final[dict[channels.Kind, Scope]] = {
 
 class Item(Struct, frozen=True, kw_only=True):
     """One notification in one user's inbox, in the user's state. ``ends_at``: from when on it does
-    not count. ``expired``: that it does not, and every count since then knows."""
+    not count. ``expired``: that it does not, and every count since then knows. ``came``: of a copy
+    of an announcement, the version of everybody's since which that counts."""
 
     id: str
     recipient: str
@@ -39,6 +40,7 @@ class Item(Struct, frozen=True, kw_only=True):
     dedupe_key: str | None = None
     state: State = State()
     expired: bool = False
+    came: int = 0
 
     @property
     def key(self) -> Key:
@@ -102,6 +104,7 @@ def copy(announcement: Announcement, recipient: str, state: State = State()) -> 
         ends_at=announcement.ends_at,
         state=state,
         expired=announcement.gone < NEVER,
+        came=announcement.came if announcement.came < NEVER else 0,
     )
 
 

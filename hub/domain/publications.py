@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hub.domain import channels, codes, ids, storable
+from hub.domain.inbox import NEVER
 from hub.domain.shapes import explain
 
 MAX_BYTES: Final = 65_536
@@ -232,10 +233,13 @@ class Place(_Strict, frozen=True):
 
 class Everything(_Strict, frozen=True):
     """All that is not dismissed, up to a place among what went to the user alone, and one among
-    the announcements; without a place, nothing there. ``up_to``: the id that the user gave."""
+    the announcements; without a place, nothing there. ``everybody``: the version of everybody's
+    that the user saw: what came later is not meant, whenever it is carried out. ``up_to``: the id
+    that the user gave."""
 
     own: Place | UnsetType = UNSET
     announced: Place | UnsetType = UNSET
+    everybody: int = NEVER
     up_to: Annotated[str, Meta(max_length=36)] | UnsetType = UNSET
 
 

@@ -128,7 +128,7 @@ class Inboxes:
 
     async def enter(self, users: Sequence[str], end: Position) -> set[str]:
         """Notes where ``all`` ends as users are first seen; later times change nothing. Returns
-        those of whom nothing at all was stored before."""
+        those of whom nothing at all was stored before; the versions of the others rise."""
         since = {"since": _position_fields(end)}
         known = set()
         try:  # inserts cost a fraction of as many upserts
@@ -138,7 +138,7 @@ class Inboxes:
         except BulkWriteError as error:
             known = {users[each["index"]] for each in _duplicates(error)}
             query = {"_id": {"$in": [*known]}, "since": None}
-            await self._inboxes.update_many(query, {"$set": since})
+            await self._inboxes.update_many(query, {"$set": since, "$inc": {"version": 1}})
         return set(users) - known
 
     async def subscribe(self, user: str, topic: str, end: Position) -> bool:

@@ -6,8 +6,8 @@ from typing import Final, Literal
 from msgspec import Struct
 from pymongo import UpdateMany
 
-from hub.domain.inbox import Key
-from hub.domain.readstate import READING, As, Mark
+from hub.domain.inbox import NEVER, Key
+from hub.domain.readstate import As, Mark
 from hub.stores.mongo import Document
 
 Filter = Literal["UNREAD", "ALL", "DISMISSED"]
@@ -25,18 +25,26 @@ EITHER: Final[Document] = {"$in": [False, True]}
 
 class Marking(Struct, frozen=True):
     """A mark and what it is for: ``ids``, or what is not dismissed up to a place among what went
-    to the user alone (``own``) and one among the announcements (``announced``)."""
+    to the user alone (``own``) and one among the announcements (``announced``), of which none came
+    after ``everybody``."""
 
     recipient: str
     mark: Mark
     ids: Sequence[str] | None = None
     own: Key | None = None
     announced: Key | None = None
+    everybody: int = NEVER
 
 
 def writes_of(marking: Marking) -> list[UpdateMany]:
-    """What a mark does to the documents; each write repeats harmlessly."""
+    """What a mark does to the documents; each write repeats harmlessly.
+
+    A mark of everything is carried out again after others that came later. What was dismissed or
+    restored since then is left alone: whether it was dismissed at that time is not known any more.
+    """
     mark, queries = marking.mark, queries_of(marking)
+    if marking.ids is None:
+        queries = [{**query, "dismissStamp": {"$lt": mark.stamp}} for query in queries]
     writes = []
     if mark.as_ in (As.SEEN, As.READ):
         earlier = {"$or": [{"seenAt": None}, {"seenAt": {"$gt": mark.at}}]}
@@ -56,11 +64,6 @@ def _answer(mark: Mark, query: Document) -> tuple[Document, Document]:
     flag, at, stamp = names
     where = {"$and": [query, {stamp: {"$lt": mark.stamp}}]}
     return where, {"$set": {flag: yes, at: mark.at if yes else None, stamp: mark.stamp}}
-
-
-def stamp_of(as_: As) -> str:
-    """The field with the stamp of the mark that answered the same question last."""
-    return "readStamp" if as_ in READING | {As.SEEN} else "dismissStamp"
 
 
 def queries_of(marking: Marking) -> list[Document]:
@@ -83,7 +86,7 @@ def queries_of(marking: Marking) -> list[Document]:
     if marking.own is not None:
         found.append({**everything, "scope": "USER", **up_to(marking.own, "$lte")})
     if marking.announced is not None:
-        scope = {"scope": {"$in": ["TOPIC", "ALL"]}}
+        scope = {"scope": {"$in": ["TOPIC", "ALL"]}, "came": {"$lte": marking.everybody}}
         found.append({**everything, **scope, **up_to(marking.announced, "$lte")})
     return found
 

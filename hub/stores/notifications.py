@@ -26,7 +26,6 @@ from hub.stores.markings import (
     Marking,
     document_id,
     queries_of,
-    stamp_of,
     up_to,
     writes_of,
 )
@@ -54,8 +53,8 @@ class Ended(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """What a mark would change: how many, and the latest stamp that answered the same question
-    for one of them, "" when none did."""
+    """What a mark would change: how many, and the latest stamp of a mark on one of them, "" when
+    there is none."""
 
     count: int = 0
     latest: str = ""
@@ -113,23 +112,25 @@ class Notifications:
             {"_id": {"$in": [document_id(*each) for each in items]}}
         )
 
-    async def mark(self, markings: Sequence[Marking]) -> None:
-        """Applies marks, in one round trip."""
+    async def mark(self, markings: Sequence[Marking]) -> bool:
+        """Applies marks, in one round trip; whether anything changed."""
         writes = [write for each in markings for write in writes_of(each)]
-        if writes:
-            await self._notifications.bulk_write(writes, ordered=False)
+        if not writes:
+            return False
+        return (await self._notifications.bulk_write(writes, ordered=False)).modified_count > 0
 
     async def would_change(self, marking: Marking) -> Change:
         """What ``mark`` would change of the recipient's notifications, were no answer in the way
         that was given by a clock further ahead; in one round trip for each of its places."""
         count, latest = 0, ""
         for query in queries_of(marking):
-            stamp = stamp_of(marking.mark.as_)
-            found: Document = {"_id": None, "n": {"$sum": 1}, "latest": {"$max": f"${stamp}"}}
+            stamps = {name: {"$max": f"${name}"} for name in ("readStamp", "dismissStamp")}
+            found: Document = {"_id": None, "n": {"$sum": 1}, **stamps}
             pipeline: list[Mapping[str, Any]] = [{"$match": query}, {"$group": found}]
             cursor = await self._notifications.aggregate(pipeline)
             for each in await cursor.to_list():
-                count, latest = count + each["n"], max(latest, each["latest"])
+                count += each["n"]
+                latest = max(latest, *(each[name] for name in stamps))
         return Change(count, latest)
 
     async def count(self, users: Several[str]) -> dict[str, Count]:
@@ -240,6 +241,7 @@ def _write(first: Item, last: Item, now: datetime) -> UpdateOne:
         "dismissed": first.state.dismissed_at is not None,
         "expired": first.expired,
         "told": first.scope != "USER",
+        "came": first.came,
         "readStamp": first.state.read_stamp,
         "dismissStamp": first.state.dismiss_stamp,
     }
@@ -272,6 +274,7 @@ def _item(document: Document) -> Item:
             document["dismissStamp"],
         ),
         expired=document["expired"],
+        came=document["came"],
     )
 
 

@@ -1,7 +1,6 @@
 """What a process knows of announcements: read once for all users, kept up to date by what came and
 ended since (docs/decisions/0034-announcements-belong-to-a-version.md)."""
 
-import asyncio
 import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
@@ -35,8 +34,8 @@ class Announced:
     """Announcements as they were at a version of everybody's.
 
     A version that is known costs nothing; a later one two round trips at once, for what came and
-    ended since; a channel that is not known another two. Bounded: what was not asked for longest
-    is forgotten.
+    ended since; a channel that is not known two, one after the other. Bounded: the channel that was
+    not asked for longest is forgotten.
     """
 
     def __init__(self, announcements: Announcements) -> None:
@@ -62,10 +61,9 @@ class Announced:
         if not channels:
             return {}
         version = everybody.version
-        found, last_gone = await asyncio.gather(
-            self._announcements.current(channels, version),
-            self._announcements.last_gone(channels, version),
-        )
+        found = await self._announcements.current(channels, version)
+        # Afterwards: what is not among these any more, as it was dated meanwhile, is in here.
+        last_gone = await self._announcements.last_gone(channels, version)
         logs = {each: _Log(version, last_gone.get(each, 0)) for each in channels}
         _take(logs, found, everybody)
         return logs
@@ -80,7 +78,7 @@ class Announced:
             self._logs.pop(channel, None)
             self._logs[channel] = log
         kept = sum(log.size for log in self._logs.values())
-        while kept > _KEPT_AT_MOST:
+        while kept > _KEPT_AT_MOST and len(self._logs) > len(logs):
             kept -= self._logs.pop(next(iter(self._logs))).size
 
 

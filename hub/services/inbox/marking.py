@@ -85,7 +85,10 @@ class Marks:
         if not found:
             return []
         member = (await self._stores.inboxes.read([user]))[user]
-        current = [each for each in found.values() if each.gone == NEVER and each.ends_at > now]
+        come = [
+            each for each in found.values() if each.came < NEVER or each.id in member.everybody.came
+        ]
+        current = [each for each in come if each.gone == NEVER and each.ends_at > now]
         return untouched(member, current, ())
 
     async def _all(self, user: str, as_: As, up_to: str | None) -> tuple[int, InboxChanged | None]:
@@ -96,6 +99,7 @@ class Marks:
         everything = Everything(
             own=_place(newest[0].key if newest else None, bound),
             announced=_place(announced, bound),
+            everybody=reading.member.everybody.version,
             up_to=UNSET if up_to is None else up_to,
         )
         change = _change(user, as_, times.now(), everything=everything)

@@ -12,7 +12,7 @@ from hub.domain.events import Event, Position
 from hub.services.inbox import announcing
 from hub.services.inbox.stores import InboxStores
 from hub.services.inbox.unread import Unreads
-from hub.services.ingest.inboxes import Accepted, InboxWriter
+from hub.services.ingest.inboxes import Accepted, InboxWriter, replaces
 from hub.services.ingest.plan import (
     DEFAULT_RETENTION,
     JOB_RETENTION,
@@ -30,7 +30,7 @@ _ATTEMPTS = 5
 _OVERLOOKED = 1000
 
 STEPS = (
-    *("inboxed", "planned", "stored", "announced", "folded"),
+    *("inboxed", "planned", "stored", "folded", "announced"),
     *("expiring", "told", "dated", "forwarded", "buried", "acknowledged"),
 )
 """The points between which a process may die; ``on_step`` is called at each."""
@@ -59,10 +59,10 @@ class Ingest:
     In normal operation a batch costs a number of MongoDB round trips that does not depend on its
     size. Three for any: read heads, append events, advance heads. Eight more when it has
     notifications to users: read members, store items, raise versions, and count (five). With dedupe
-    keys, one more. Marks: three more, and six when any of them means everything (of which five are
-    reads). Announcements: four more, two of them after they were told. Ends of jobs: one more, and
-    jobs that are started anew another.
-    A batch that was read before costs one more, to see what of it is stored.
+    keys, two more, of which one tells what of the batch is stored already; so does one where the
+    batch was read before. Marks: three more, and six when any of them means everything (of which
+    five are reads). Announcements: four more, two of them after they were told. Ends of jobs: one
+    more, and jobs that are started anew another.
 
     ``retention``: how long notifications count; ``job_retention``: how long jobs are kept after
     their end.
@@ -134,10 +134,10 @@ class Ingest:
         if self._tracer is not None and self._tracer.active:
             self._tracer.stored(plan.append)
         self._on_step("stored")
-        noted = await announcing.announce(self._stores.inboxes, plan.announcements)
-        self._on_step("announced")
         await self._stores.heads.advance(list(plan.heads.values()))
         self._on_step("folded")
+        noted = await announcing.announce(self._stores.inboxes, plan.announcements)
+        self._on_step("announced")
         await self._stores.events.expire(plan.ended.values())
         self._on_step("expiring")
         await self._hot_log.publish(list(_batches(plan, traces)), kept_until=_ends(plan))
@@ -157,7 +157,7 @@ class Ingest:
 
     async def _store(self, accepted: Sequence[Accepted], *, redelivered: bool) -> Plan:
         """Plans and appends the events; again, knowing more, where a first plan did not fit."""
-        known, collided = redelivered, False
+        known, collided = redelivered or any(map(replaces, accepted)), False
         writer = InboxWriter(self._stores.inboxes, self._unreads, self._retention)
         for _ in range(_ATTEMPTS):
             try:

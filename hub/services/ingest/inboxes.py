@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from msgspec import UNSET
+
 from hub.broker.journal import Entry
 from hub.domain import notifications
 from hub.domain.events import Event
@@ -90,6 +92,7 @@ class InboxWriter:
                 self._stores,
                 self._unreads,
                 [each for each in asked if isinstance(each, InboxChanged)],
+                again=True,
             )
         await self._raise_versions(items)
         places = await self._places(items)
@@ -181,6 +184,13 @@ class InboxWriter:
             later[user] += 1
             later_new[user] += (user, each.id) in self._new
         return found
+
+
+def replaces(each: Accepted) -> bool:
+    """Whether it may take the place of another notification: that must not happen again when a
+    publication comes twice."""
+    publication = each.publication
+    return isinstance(publication, Notification) and publication.dedupe_key is not UNSET
 
 
 def is_over(each: Accepted) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from config.settings import Settings
+from hub.broker.journal import PartitionReader
 from hub.domain import times
 from hub.domain.inbox import Preferences
+from hub.domain.publications import Recipients
 from hub.domain.readstate import As, Mark
+from hub.services.inbox.audit import audit
 from hub.services.inbox.inbox import Inbox
 from hub.stores.markings import Marking
 from tests.hub.domain import samples
@@ -89,3 +93,75 @@ async def test_what_had_expired_before_it_came_is_nothing(
         assert len(page.items) == page.unread.count == 1
     assert await stores.db["events"].count_documents({"_id": str(over.id)}) == 0
     assert await stores.db["announcements"].count_documents({}) == 0
+
+
+async def test_what_was_restored_since_is_not_marked_with_all_the_rest(
+    stores: Opened, inbox: Inbox
+) -> None:
+    """Ingest carries a mark out again when others were made already."""
+    for number in (1, 2):
+        await stores.publish([samples.notification(number, "u1")])
+        await stores.drain(stores.ingest())
+    older = str(samples.uuid(1))
+    await inbox.mark(U1, [older], As.DISMISSED)
+    await stores.drain(stores.ingest())
+    await inbox.mark(U1, "all", As.READ)
+    restored = await inbox.mark(U1, [older], As.RESTORED)
+    assert restored.unread.count == 1
+    for entries in (1, 500):
+        await one_by_one(stores, "user:u1", entries)
+        page = await inbox.page(U1, filter="UNREAD")
+        assert [each["id"] for each in page.items] == [older]
+        assert page.unread.count == 1
+    assert not (await audit(stores.stores.inboxes)).drifts
+
+
+@pytest.mark.parametrize("it_comes_first", [True, False])
+async def test_an_announcement_that_came_later_is_not_marked_with_all_the_rest(
+    stores: Opened, inbox: Inbox, it_comes_first: bool
+) -> None:
+    """Of two partitions the slower one has the older announcement."""
+    slow = "slow"
+    quick = next(
+        name
+        for name in map(str, range(99))
+        if stores.keys.partition(f"topic:{name}") != stores.keys.partition(f"topic:{slow}")
+    )
+    for topic in (slow, quick):
+        await inbox.subscribe(U1, topic, "u1")
+    await stores.drain(stores.ingest())
+    await stores.publish([samples.notification(1, to=Recipients(topic=slow))])
+    await asyncio.sleep(0.005)  # so that the clock has gone on
+    await stores.publish([samples.notification(2, to=Recipients(topic=quick))])
+    await one_by_one(stores, f"topic:{quick}", 500)
+    assert (await inbox.mark(U1, "all", As.READ)).changed == 1
+    order = [f"topic:{slow}", "user:u1"]
+    for channel in order if it_comes_first else order[::-1]:
+        await one_by_one(stores, channel, 500)
+    page = await inbox.page(U1, filter="UNREAD")
+    assert [each["id"] for each in page.items] == [str(samples.uuid(1))]
+    assert page.unread.count == 1
+    assert not (await audit(stores.stores.inboxes)).drifts
+
+
+async def test_a_mark_that_still_changes_something_is_counted(stores: Opened, inbox: Inbox) -> None:
+    """The same mark again, after what it is for was put back as it was by hand."""
+    await stores.publish([samples.notification(1, "u1")])
+    await stores.drain(stores.ingest())
+    before = await inbox.mark(U1, "all", As.READ)
+    await stores.db["notifications"].update_many({}, {"$set": {"read": False, "readStamp": ""}})
+    await stores.stores.inboxes.inboxes.raise_versions([("u1", "by hand", 1)])
+    assert (await inbox.unread(U1)).count == 1
+    await one_by_one(stores, "user:u1", 500)
+    after = await inbox.unread(U1)
+    assert (before.unread.count, after.count) == (0, 0)
+
+
+async def one_by_one(stores: Opened, channel: str, entries: int) -> None:
+    """Processes up to so many entries of a channel's journal, each in a batch of its own."""
+    reader = PartitionReader(stores.redis, stores.keys, stores.keys.partition(channel))
+    for _ in range(entries):
+        found = await reader.next(1, None) or await reader.next(1, None)
+        if not found:
+            return
+        await stores.ingest().process(reader, found, redelivered=False)

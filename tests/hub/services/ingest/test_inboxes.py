@@ -25,6 +25,7 @@ from hub.domain.readstate import As
 from hub.services.inbox.audit import audit
 from hub.services.inbox.inbox import Inbox
 from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.unread import Unreads
 from hub.services.ingest.batch import STEPS, Ingest, Stores
 from hub.stores.announcements import Announcements
 from hub.stores.inboxes import Inboxes
@@ -76,9 +77,10 @@ class MortalNotifications(Notifications):
         self.fuse.wrote()
         return new
 
-    async def mark(self, markings: Sequence[Marking]) -> None:
-        await super().mark(markings)
+    async def mark(self, markings: Sequence[Marking]) -> bool:
+        changed = await super().mark(markings)
         self.fuse.wrote()
+        return changed
 
 
 class MortalAnnouncements(Announcements):
@@ -273,8 +275,8 @@ async def test_a_broadcast_is_stored_once_for_however_many(settings: Settings, u
             await inbox(stores).enter(principal(f"u{number}"))
         writes.trips, writes.documents = [], 0
         await one_batch(stores, [samples.notification(1)])
-        noted, dated = ["update", "findAndModify", "update"], ["update", "update"]
-        assert writes.trips == ["find", "insert", *noted, *dated]
+        noted, dated = ["update", "findAndModify"], ["update", "update"]
+        assert writes.trips == ["find", "insert", "update", *noted, *dated]
         assert writes.documents == 5, "its event, itself, its date, its note, the end of the log"
         assert await stores.db["announcements"].count_documents({}) == 1
         assert await stores.db["notifications"].count_documents({}) == 0
@@ -307,9 +309,49 @@ async def test_round_trips_do_not_depend_on_how_many_users_and_marks(
             )
         await one_batch(stores, batch)
         assert all(isinstance(each, Notification | InboxChanged) for each in batch)
-        heads, members, items = ["find"], ["find"], ["update"]
+        heads, repeats, members, items = ["find"], ["find"], ["find"], ["update"]
         marks, versions, keyed = ["find", "update", "update"], ["update"], ["find"]
         counts = ["find", "aggregate", "find", "update"]
         assert writes.trips == [
-            *heads, *members, *items, *marks, *versions, *keyed, *counts, "insert", "update",
+            *heads, *repeats, *members, *items, *marks, *versions, *keyed, *counts, "insert", "update",
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("other", ["the same", "another text", "another channel"])
+async def test_a_publication_that_comes_again_takes_no_place_again(
+    stores: Opened, other: str
+) -> None:
+    """It took one, and something newer took that since."""
+    await inbox(stores).enter(U1)
+    first = samples.notification(1, "u1", title="first", dedupe_key="k")
+    if other == "another channel":
+        first = samples.notification(1, to=Recipients(topic="t"))
+    await stores.publish([first, samples.notification(2, "u1", title="second", dedupe_key="k")])
+    await stores.drain(stores.ingest())
+    before = await inbox_of(stores, "u1"), await told(stores, "u1")
+    title = "first" if other == "the same" else "other"
+    await stores.publish([samples.notification(1, "u1", title=title, dedupe_key="k")])
+    await stores.drain(stores.ingest())
+    (listed, unread), events = await inbox_of(stores, "u1"), await told(stores, "u1")
+    assert (listed, unread.count, events) == (before[0][0], before[0][1].count, before[1])
+
+
+async def test_who_enters_while_an_announcement_is_half_stored_gets_it_once(
+    stores: Opened,
+) -> None:
+    """Ingest dies when everybody counts it; then one who had a notification connects first."""
+    await stores.publish([samples.notification(1, "u1"), samples.notification(2)])
+    await stores.drain(stores.ingest())
+    await stores.publish([samples.notification(3)])
+    with pytest.raises(Killed):
+        await stores.drain(mortal(stores, "announced"))
+    await stores.publish([samples.notification(4, "u1")])
+    await stores.drain(stores.ingest())
+    before = (await Unreads(stores.stores.inboxes).of("u1")).unread
+    await inbox(stores).enter(U1)
+    for redelivered in (True, False):
+        page = await inbox(stores).page(U1)
+        assert page.unread.count == len(page.items) == 2
+        assert page.unread == before or page.unread.version > before.version
+        await stores.drain(stores.ingest(), redelivered=redelivered)
+    assert not (await audit(stores.stores.inboxes)).drifts
