@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 from hub import tokens
-from hub.broker.journal import Journal
+from hub.broker.journal import UNTRACED, Journal
 from hub.domain import times
 from hub.domain.ids import derived_id, uuid7
 from hub.domain.inbox import Unread
@@ -40,9 +40,11 @@ class RecordingJournal(Journal):
 
     changes: list[InboxChanged]
 
-    async def append(self, publications: Iterable[AnyPublication]) -> None:
+    async def append(
+        self, publications: Iterable[AnyPublication], traces: Mapping[str, str] = UNTRACED
+    ) -> None:
         given = list(publications)
-        await super().append(given)
+        await super().append(given, traces)
         self.changes += [each for each in given if isinstance(each, InboxChanged)]
 
 
