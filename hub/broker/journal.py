@@ -20,7 +20,8 @@ GROUP: Final = "ingest"
 _DEAD_KEPT: Final = 10_000  # per partition; older ones are dropped
 _APPEND_ONCE: Final = Script("append_once")
 _READ: Final = Script("read_journal")
-_UNTRACED: Final[Mapping[str, str]] = {}
+UNTRACED: Final[Mapping[str, str]] = {}
+"""No ``traceparent`` of anything."""
 
 
 class NotHeld(Exception):
@@ -71,7 +72,7 @@ class Journal:
         self._keys = keys
 
     async def append(
-        self, publications: Iterable[AnyPublication], traces: Mapping[str, str] = _UNTRACED
+        self, publications: Iterable[AnyPublication], traces: Mapping[str, str] = UNTRACED
     ) -> None:
         """Appends in order, in one round trip. Raises ``redis.RedisError``; then any part of them
         may be in the journal, and appending them again is harmless. ``traces``: the
