@@ -212,6 +212,28 @@ test("a broadcast is previewed, confirmed, and arrives on the product page of an
   await left.counts(1);
   await seen.says("on its way");
   expect(await page.getByLabel("Title").inputValue()).toBe("");
+
+  await page.getByLabel("Users", { exact: true }).check(); // now to who is there alone
+  await page.getByLabel("One id per line").fill(left.user);
+  await page.getByLabel("Title").fill("Right now");
+  await page.getByLabel("Text", { exact: true }).fill("…");
+  await page.getByLabel("Live only").check();
+  await page.getByRole("button", { name: "Send…" }).click();
+  await seen.dialog.getByRole("button", { name: "Send" }).click();
+  await shows(left.toasts, "Right now");
+  await seen.says("1 connection was told.");
+  await left.counts(1); // it is in no inbox
+});
+
+test("a kept broadcast to the followers of a job that nobody follows is said to reach nobody", async () => {
+  const seen = await open("broadcast");
+  await seen.page.getByLabel("Who follows a job").check();
+  await seen.page.getByLabel("Id of the job").fill(randomUUID());
+  await seen.page.getByLabel("Title").fill("Hello?");
+  await seen.page.getByLabel("Text", { exact: true }).fill("…");
+  await seen.page.getByRole("button", { name: "Send…" }).click();
+  await seen.dialog.getByRole("button", { name: "Send" }).click();
+  await seen.says("Nobody was there to be told.");
 });
 
 test("a live broadcast reaches those who follow a job, and is said to have reached how many", async () => {
