@@ -468,6 +468,8 @@ describe("everybody can use it", () => {
       await settled(page, view);
       await look(view);
     }
+    const strip = (await page.locator("nav a", { hasText: "Audit" }).boundingBox())!; // the last view is to be seen
+    expect([strip.x >= 0, strip.x + strip.width <= 360]).toEqual([true, true]);
     await page.evaluate(() => (location.hash = "#/connections"));
     await page.getByRole("button", { name: /^Kick / }).first().click();
     await seen.dialog.waitFor();
