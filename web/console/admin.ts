@@ -53,7 +53,8 @@ export class AdminClient {
   constructor(token: string, { url = "", patient = false }: { url?: string; patient?: boolean } = {}) {
     this.#patient = patient;
     this.#socket = io(`${url}/admin`, {
-      auth: { token }, transports: ["websocket", "polling"], tryAllTransports: true, forceNew: true, reconnectionDelayMax: 5000,
+      auth: { token }, transports: ["websocket", "polling"], tryAllTransports: true, forceNew: true,
+      reconnectionDelay: 500, reconnectionDelayMax: 3000,
     });
     this.#socket
       .on("connect", () => this.#connected())

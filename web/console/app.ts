@@ -23,6 +23,7 @@ const VIEWS = {
 } satisfies Record<PictureName, (given: URLSearchParams) => TemplateResult>;
 type ViewName = keyof typeof VIEWS;
 
+const STRIP_MARGIN = 40; // pixels
 const TONES = { connecting: "grey", online: "green", reconnecting: "yellow", ended: "red" };
 
 export class ConsoleApp extends ConsoleElement {
@@ -30,6 +31,7 @@ export class ConsoleApp extends ConsoleElement {
   #view: ViewName = "overview";
   #given = new URLSearchParams();
   #renewing = false;
+  #shown: HTMLElement | null = null;
   #endAdmin: () => void = () => {};
   readonly #route = (): void => {
     const [name = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
@@ -64,6 +66,14 @@ export class ConsoleApp extends ConsoleElement {
     await view?.updateComplete;
     view?.shadowRoot?.querySelector<HTMLElement>("h1")?.focus();
     scrollTo(0, 0);
+  }
+
+  /** On a narrow screen the views are a strip: the one that is shown is to be seen there. */
+  protected override updated(): void {
+    const shown = this.renderRoot.querySelector<HTMLElement>("nav a[aria-current]");
+    if (!shown || shown === this.#shown) return;
+    this.#shown = shown;
+    shown.parentElement!.scrollLeft = shown.offsetLeft - STRIP_MARGIN;
   }
 
   override render(): TemplateResult {

@@ -127,7 +127,7 @@ export interface Commands {
   revoke: [{ userId: string } | { jti: string }, Record<string, never>];
   broadcast: [
     { title: string; body: string; severity: Severity; to: Audience; persist: boolean },
-    { id: string; connections?: number; users?: number },
+    { id: string | null; connections?: number; users?: number }, // no id: nobody was addressed
   ];
   jobs: [{ status?: string; cursor?: string }, Page<Job>];
   trace: [{ eventId: string }, Trace];

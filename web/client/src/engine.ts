@@ -1,5 +1,6 @@
 /** Does the work of the tab that leads: holds the line, follows channels, polls, sends commands. */
 import { pollDelay, Timer } from "./backoff";
+import { Commands, type CommandsHost } from "./commands";
 import { asHubError } from "./errors";
 import { Follow, type FollowHost } from "./follow";
 import type { Http } from "./http";
@@ -7,7 +8,7 @@ import * as inbox from "./inbox";
 import { Line, type LineState, type Wake } from "./line";
 import type { Outbox, Waiting } from "./outbox";
 import type {
-  Envelope, Filter, Hello, ListPayload, MarkPayload, NotificationPage, Position, Preferences, Reset, Unread,
+  Envelope, Filter, Hello, ListPayload, NotificationPage, Position, Preferences, Reset, Unread,
 } from "./protocol";
 import { isType } from "./protocol";
 import { placeOf } from "./job";
@@ -33,20 +34,18 @@ const INBOX_POLL = 10;
 const RECOUNT = 3; // seconds within which all clients ask anew, where one event changed many counts
 const SOCKET_AGAIN = 30; // seconds between attempts of the socket while polling works
 
-export class Engine implements FollowHost {
+export class Engine implements FollowHost, CommandsHost {
   readonly http: Http;
   readonly state: State;
   readonly line: Line;
   readonly #options: EngineOptions;
+  readonly #commands: Commands;
   readonly #follows = new Map<string, Follow>();
   readonly #inboxPoll = new Timer();
   readonly #recount = new Timer();
   readonly #again = new Timer();
-  readonly #pause = new Timer();
   #pollFailures = 0;
   #polls = false; // the socket does not work: HTTP takes its place
-  #draining = false;
-  #current: Waiting | undefined; // the command that is being sent
   #preferences: Preferences | undefined;
   #over = false;
 
@@ -54,6 +53,7 @@ export class Engine implements FollowHost {
     this.#options = options;
     this.http = options.http;
     this.state = options.state;
+    this.#commands = new Commands(this, options.outbox);
     const { url, path, credentials } = options;
     this.line = new Line({ url, path, credentials }, {
       hello: (hello) => this.#hello(hello),
@@ -66,13 +66,14 @@ export class Engine implements FollowHost {
 
   start(): void {
     this.line.connect();
-    void this.#showWaiting();
+    void this.#commands.show();
   }
 
   close(): void {
     this.#over = true;
     this.line.close();
-    for (const timer of [this.#inboxPoll, this.#recount, this.#again, this.#pause]) timer.clear();
+    this.#commands.close();
+    for (const timer of [this.#inboxPoll, this.#recount, this.#again]) timer.clear();
     for (const follow of this.#follows.values()) follow.close();
   }
 
@@ -145,7 +146,7 @@ export class Engine implements FollowHost {
     if (!this.polls) return;
     this.#pollFailures = 0;
     void this.#pollInbox();
-    void this.#drain();
+    void this.#commands.drain();
   }
 
   #hello(hello: Hello): void {
@@ -162,7 +163,7 @@ export class Engine implements FollowHost {
     state.positions.set(positions);
     const held = new Set<string>(hello.channels.map((each) => each.channel));
     for (const [channel, follow] of this.#follows) follow.begin(held.has(channel) && hello.recovered);
-    void this.#drain();
+    void this.#commands.drain();
     this.#reload();
   }
 
@@ -202,7 +203,6 @@ export class Engine implements FollowHost {
     }
     if (isType(envelope, "NOTIFICATIONS_CHANGED")) {
       const { ids, all, upTo, state, unread } = envelope.data;
-      const current = this.#current;
       if (state === "PREFERENCES" || state === "SUBSCRIPTIONS") {
         this.#preferences = undefined;
         this.#reload(true);
@@ -214,7 +214,7 @@ export class Engine implements FollowHost {
       } else if (all ?? ids?.length) {
         const mark = { ids: all ? ("all" as const) : ids!, as: state, ...(upTo ? { upTo } : {}) };
         box.update((now) => inbox.withMark(now, mark, envelope.timestamp));
-        if (current && same(current.payload, mark)) this.#settled(current.id); // our own, counted now
+        this.#commands.heard(mark);
       }
       box.update((now) => inbox.withUnread(now, unread));
     }
@@ -262,7 +262,7 @@ export class Engine implements FollowHost {
       this.#preferences ??= (await this.http.get<Preferences>("/v1/preferences")).body ?? undefined;
       const page = await this.#page(payload);
       box.update((now) => this.#withOwn(inbox.withPage(now, filter, page, !more)));
-      void this.#showWaiting();
+      void this.#commands.show();
     } catch (error) {
       box.update((now) => inbox.withLoadError(now, filter, asHubError(error).code));
     }
@@ -299,7 +299,7 @@ export class Engine implements FollowHost {
       if (unread.version > known && known >= 0) this.#reload(true);
       this.#pollFailures = 0;
       this.polled(true);
-      void this.#drain();
+      void this.#commands.drain();
     } catch {
       this.#pollFailures++; // the status says that nothing comes; the next poll tells more
     }
@@ -309,74 +309,14 @@ export class Engine implements FollowHost {
 
   // -- commands that wait -----------------------------------------------------------------------
 
-  /** Sends what waits, this one among it; `onDone` says when. */
-  async mark(entry: Waiting): Promise<void> {
-    this.state.inbox.update((now) => inbox.withWaiting(now, entry.id, entry.payload, entry.delta, entry.at));
-    await this.#options.outbox.add(entry);
-    await this.#showWaiting();
-    void this.#drain();
+  /** Keeps a command and sends it; `onDone` says when. */
+  mark(entry: Waiting): Promise<void> {
+    return this.#commands.add(entry);
   }
 
-  async #showWaiting(): Promise<void> {
-    const waiting = await this.#options.outbox.all();
-    if (this.#over) return;
-    this.state.connection.update((now) => ({ ...now, queued: waiting.length }));
-    this.state.inbox.update((now) =>
-      waiting.reduce((state, each) => inbox.withWaiting(state, each.id, each.payload, each.delta, each.at), now),
-    );
-  }
-
-  async #drain(): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
-    try {
-      while ((this.live || this.polls) && !this.#over) {
-        const [next] = await this.#options.outbox.all();
-        if (!next) break;
-        if (!(await this.#sent(next))) break;
-      }
-    } finally {
-      this.#draining = false;
-    }
-  }
-
-  /** Whether the next one may follow. */
-  async #sent(entry: Waiting): Promise<boolean> {
-    this.#current = entry;
-    let refused: unknown;
-    try {
-      const unread = await this.#markNow(entry.payload);
-      this.#settled(entry.id);
-      this.state.inbox.update((now) => inbox.withUnread(now, unread));
-    } catch (error) {
-      const { retry, retryAfter } = asHubError(error);
-      if (retry) {
-        this.#pause.set(retryAfter ?? 2, () => void this.#drain());
-        return false;
-      }
-      refused = error;
-    } finally {
-      this.#current = undefined;
-    }
-    await this.#options.outbox.remove(entry.id);
-    this.#settled(entry.id);
-    this.state.connection.update((now) => ({ ...now, queued: Math.max(0, now.queued - 1) }));
-    if (refused) this.#reload(true); // what was shown ahead of the answer is taken back
-    this.#options.onDone(entry.id, refused);
-    return true;
-  }
-
-  #settled(id: string): void {
-    this.state.inbox.update((now) => inbox.withoutWaiting(now, id));
-  }
-
-  async #markNow(payload: MarkPayload): Promise<Unread> {
-    if (!this.live) {
-      return (await this.http.post<{ unread: Unread }>("/v1/notifications/mark", payload)).unread;
-    }
-    let unread: Unread | undefined;
-    await this.line.send("notifications:mark", payload, (data) => (unread = data.unread));
-    return unread!;
+  done(id: string, error: unknown): void {
+    if (error) this.#reload(true); // what was shown ahead of the answer is taken back
+    this.#options.onDone(id, error);
   }
 }
 
@@ -389,9 +329,4 @@ function shown(line: LineState, polls: boolean): Status {
     case "refused": return "refused";
     default: return line.status;
   }
-}
-
-function same(a: MarkPayload, b: MarkPayload): boolean {
-  const ids = (mark: MarkPayload): string => (mark.ids === "all" ? "all" : [...mark.ids].sort().join());
-  return a.as === b.as && a.upTo === b.upTo && ids(a) === ids(b);
 }

@@ -1,19 +1,22 @@
 /** What an application holds: one user's client, the same whether this tab leads or not. */
 import { reconnectDelay, Timer } from "./backoff";
+import { type Call, Calls, closed } from "./calls";
 import { Engine } from "./engine";
-import { asHubError, CLOSED, HubError } from "./errors";
+import { asHubError, HubError } from "./errors";
 import { Http } from "./http";
 import type { InboxState } from "./inbox";
 import { deltaOf } from "./inbox";
 import type { JobState } from "./job";
 import type { Wake } from "./line";
 import { newId, openStorage, Outbox, type Waiting } from "./outbox";
+import { listenToUser } from "./presence";
 import type { Envelope, Filter, Mark, MarkPayload, Notification } from "./protocol";
 import { isType } from "./protocol";
 import { type ConnectionState, State } from "./state";
 import type { Readable } from "./store";
 import { type Ask, openTabs, type Tabs, type Tell } from "./tabs";
 import { Credentials, subjectOf, type TokenSource } from "./token";
+import { once, Watched } from "./watched";
 
 export interface HubOptions {
   /** The user's token, or what gives one; it is asked again when the hub wants a new one. */
@@ -32,8 +35,6 @@ export interface ChannelOptions {
   last?: number;
 }
 
-type Call = { method: string; args: unknown[]; settle: (error?: HubError) => void };
-
 /** Connects at once; `close()` ends everything. */
 export class HubClient {
   readonly #state = new State();
@@ -41,9 +42,8 @@ export class HubClient {
   readonly #url: string;
   readonly #credentials: Credentials;
   readonly #listeners = new Set<(envelope: Envelope) => void>();
-  readonly #channels = new Map<string, { count: number; last: number }>();
-  readonly #others = new Map<string, [string, number][]>(); // what other tabs follow
-  readonly #calls = new Map<string, Call>();
+  readonly #watched = new Watched(() => this.#channelsChanged());
+  readonly #calls = new Calls();
   readonly #marks = new Map<string, { resolve: () => void; reject: (error: HubError) => void }>();
   readonly #retry = new Timer();
   readonly #ends: (() => void)[] = [];
@@ -60,7 +60,7 @@ export class HubClient {
     if (!url) throw new TypeError("options.url: outside a browser, say where the hub is");
     this.#url = url;
     this.#credentials = new Credentials(options.token);
-    this.#listenToUser();
+    this.#ends.push(listenToUser({ wake: (why) => this.#wake(why), lostNetwork: () => this.#engine?.line.lostNetwork() }));
     void this.#begin();
   }
 
@@ -81,7 +81,7 @@ export class HubClient {
     return {
       get: () => this.#state.job(jobId).get(),
       subscribe: (listener) => {
-        const leave = this.#enter(`job:${jobId}`, 0);
+        const leave = this.#watched.enter(`job:${jobId}`, 0);
         const end = this.#state.job(jobId).subscribe(listener);
         return once(() => {
           end();
@@ -109,7 +109,7 @@ export class HubClient {
     const end = this.onEvent((envelope) => {
       if (envelope.channel === channel) listener(envelope);
     });
-    const leave = this.#enter(channel, options.last ?? 0);
+    const leave = this.#watched.enter(channel, options.last ?? 0);
     return once(() => {
       end();
       leave();
@@ -167,9 +167,8 @@ export class HubClient {
     this.#engine?.close();
     this.#tabs?.close();
     this.#outbox?.close();
-    const closed = new HubError({ code: CLOSED, message: "the client was closed", retry: false });
-    for (const call of this.#calls.values()) call.settle(closed);
-    for (const { reject } of this.#marks.values()) reject(closed);
+    this.#calls.end();
+    for (const { reject } of this.#marks.values()) reject(closed());
     this.#state.connection.update((now) => ({ ...now, status: "closed", leader: false }));
   }
 
@@ -195,7 +194,7 @@ export class HubClient {
       return;
     }
     this.#tabs.say(this.#watching());
-    for (const [id, call] of this.#calls) this.#ask(id, call);
+    for (const call of this.#calls.waiting()) this.#ask(call);
     await this.#tabs.lead();
     if (!this.#over) this.#lead();
   }
@@ -231,7 +230,9 @@ export class HubClient {
     }
     this.#engine.start();
     this.#follow();
-    for (const [id, call] of this.#calls) this.#run(call.method, call.args).then(() => this.#settle(id), (error) => this.#settle(id, error));
+    for (const { id, method, args } of this.#calls.waiting()) {
+      this.#run(method, args).then(() => this.#calls.settle(id), (error: unknown) => this.#calls.settle(id, error));
+    }
   }
 
   #tell(message: Tell): void {
@@ -248,9 +249,8 @@ export class HubClient {
   #answer(message: Ask, engine: Engine): void {
     switch (message.k) {
       case "watch": {
-        const isNew = !this.#others.has(message.tab);
+        const isNew = this.#watched.note(message.tab, message.channels);
         if (isNew) this.#tabs!.onGone(message.tab, () => this.#gone(message.tab));
-        this.#others.set(message.tab, message.channels);
         this.#follow();
         const { connection, inbox, positions } = this.#state;
         if (isNew) this.#tell({ k: "state", connection: connection.get(), inbox: inbox.get(), positions: positions.get() });
@@ -271,7 +271,7 @@ export class HubClient {
   }
 
   #gone(tab: string): void {
-    this.#others.delete(tab);
+    this.#watched.forget(tab);
     this.#follow();
   }
 
@@ -281,7 +281,7 @@ export class HubClient {
     switch (message.k) {
       case "lead":
         this.#tabs!.say(this.#watching());
-        for (const [id, call] of this.#calls) this.#ask(id, call); // the one before may have lost it
+        for (const call of this.#calls.waiting()) this.#ask(call); // the one before may have lost it
         return;
       case "state":
         if (message.connection) state.connection.set({ ...message.connection, leader: false });
@@ -294,24 +294,12 @@ export class HubClient {
       case "done": {
         const error = message.error && new HubError(message.error);
         this.#markDone(message.id, error);
-        return this.#settle(message.id, error);
+        return this.#calls.settle(message.id, error);
       }
     }
   }
 
   // -- channels ---------------------------------------------------------------------------------
-
-  #enter(channel: string, last: number): () => void {
-    const known = this.#channels.get(channel);
-    this.#channels.set(channel, { count: (known?.count ?? 0) + 1, last: Math.max(known?.last ?? 0, last) });
-    if (!known) this.#channelsChanged();
-    return once(() => {
-      const now = this.#channels.get(channel)!;
-      if (now.count > 1) this.#channels.set(channel, { ...now, count: now.count - 1 });
-      else this.#channels.delete(channel);
-      if (now.count <= 1) this.#channelsChanged();
-    });
-  }
 
   #channelsChanged(): void {
     if (this.#over) return;
@@ -320,17 +308,11 @@ export class HubClient {
   }
 
   #watching(): Ask {
-    const channels = [...this.#channels].map(([name, { last }]): [string, number] => [name, last]);
-    return { k: "watch", tab: this.#tabs!.id, channels };
+    return { k: "watch", tab: this.#tabs!.id, channels: this.#watched.own() };
   }
 
   #follow(): void {
-    const all = new Map<string, number>();
-    for (const [name, { last }] of this.#channels) all.set(name, last);
-    for (const channels of this.#others.values()) {
-      for (const [name, last] of channels) all.set(name, Math.max(all.get(name) ?? 0, last));
-    }
-    this.#engine?.follow(all);
+    this.#engine?.follow(this.#watched.all());
   }
 
   #dispatch(envelope: Envelope): void {
@@ -340,24 +322,15 @@ export class HubClient {
   // -- calls ------------------------------------------------------------------------------------
 
   #call(method: string, ...args: unknown[]): Promise<void> {
-    if (this.#over) return Promise.reject(new HubError({ code: CLOSED, message: "the client was closed", retry: false }));
+    if (this.#over) return Promise.reject(closed());
     if (this.#engine) return this.#run(method, args);
-    return new Promise((resolve, reject) => {
-      const id = newId();
-      const settle = (error?: HubError): void => (error ? reject(error) : resolve());
-      this.#calls.set(id, { method, args, settle });
-      if (this.#tabs) this.#ask(id, this.#calls.get(id)!);
-    });
+    const { call, done } = this.#calls.add(method, args);
+    if (this.#tabs) this.#ask(call);
+    return done;
   }
 
-  #ask(id: string, { method, args }: Call): void {
+  #ask({ id, method, args }: Call): void {
     this.#tabs!.say({ k: "call", tab: this.#tabs!.id, id, method, args });
-  }
-
-  #settle(id: string, error?: unknown): void {
-    const call = this.#calls.get(id);
-    this.#calls.delete(id);
-    call?.settle(error === undefined ? undefined : asHubError(error));
   }
 
   async #run(method: string, args: unknown[]): Promise<void> {
@@ -383,28 +356,6 @@ export class HubClient {
     if (this.#engine) this.#engine.wake(why);
     else this.#tabs?.say({ k: "wake", why });
   }
-
-  #listenToUser(): void {
-    if (typeof window === "undefined" || typeof document === "undefined") return;
-    const on = (target: EventTarget, name: string, act: () => void): void => {
-      target.addEventListener(name, act, { passive: true });
-      this.#ends.push(() => target.removeEventListener(name, act));
-    };
-    for (const name of ["pointerdown", "keydown"]) on(window, name, () => this.#wake("user"));
-    on(document, "visibilitychange", () => {
-      if (document.visibilityState === "visible") this.#wake("user");
-    });
-    on(window, "online", () => this.#wake("online"));
-    on(window, "offline", () => this.#engine?.line.lostNetwork());
-  }
-}
-
-function once(act: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) act();
-    done = true;
-  };
 }
 
 export const createHub = (options: HubOptions): HubClient => new HubClient(options);

@@ -42,10 +42,13 @@ export interface LineOptions {
   path: string;
   credentials: Credentials;
   random?: () => number;
+  /** Seconds that a line has to be open before attempts are counted from the beginning. */
+  steadyAfter?: number;
 }
 
 const ANSWER_WITHIN = 10_000; // ms until a command counts as lost
 const HELLO_WITHIN = 10; // seconds from the attempt
+const STEADY_AFTER = 5; // seconds
 const AUTH = new Set(["UNAUTHENTICATED", "TOKEN_EXPIRED"]);
 
 /** One connection at a time; it comes back by itself as the contract's codes say. */
@@ -55,6 +58,8 @@ export class Line {
   readonly #socket: Socket<ServerEvents, ClientEvents>;
   readonly #retry = new Timer();
   readonly #watchdog = new Timer();
+  readonly #young = new Timer(); // while it runs, the line may be one of many that break at once
+  #before = 0; // attempts that failed before this line
   #state: LineState = { status: "closed", attempt: 0, retryAt: null, error: null };
   #closing: Closing | undefined;
   #bound = false; // until retryAt, by the hub: no user's action shortens that
@@ -186,6 +191,8 @@ export class Line {
     const socket = this.#socket;
     socket.on("hello", (hello) => {
       this.#watchdog.clear();
+      this.#before = this.#state.attempt;
+      this.#young.set(this.#options.steadyAfter ?? STEADY_AFTER, () => {});
       this.#set({ status: "open", attempt: 0, retryAt: null, error: null });
       this.#handlers.hello(hello);
     });
@@ -219,11 +226,14 @@ export class Line {
       return this.#later(error, 0.2);
     }
     if (!error.retry || AUTH.has(error.code)) return this.#refused(error);
-    if (attempt >= ATTEMPTS && error.retryAfter === undefined) {
-      this.#over();
-      return this.#set({ status: "down", retryAt: null, error });
-    }
-    this.#later(error);
+    this.#again(error);
+  }
+
+  /** Another attempt, if there is one left. */
+  #again(error: ErrorFields): void {
+    if (this.#state.attempt < ATTEMPTS || error.retryAfter !== undefined) return this.#later(error);
+    this.#over();
+    this.#set({ status: "down", retryAt: null, error });
   }
 
   #broken(reason: string): void {
@@ -236,14 +246,16 @@ export class Line {
     if (this.#state.status === "connecting") { // before hello: an attempt that failed, whoever ended it
       return this.#failed(closing ? { ...closing, retry: closing.reconnect } : unreachable(reason).toJSON());
     }
-    if (!closing) return this.#later(unreachable(reason).toJSON());
+    if (this.#young.running) this.#set({ attempt: this.#before + 1 });
+    this.#young.clear();
+    if (!closing) return this.#again(unreachable(reason).toJSON());
     if (closing.code === "IDLE_TIMEOUT") {
       this.#leave();
       return this.#set({ status: "idle", retryAt: null, error: closing });
     }
     if (!closing.reconnect && !AUTH.has(closing.code)) return this.#refused({ ...closing, retry: false });
     this.#refresh = AUTH.has(closing.code);
-    this.#later({ ...closing, retry: true });
+    this.#again({ ...closing, retry: true });
   }
 
   /** Not to come back, unless it said when; then that is kept. */

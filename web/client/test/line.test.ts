@@ -10,6 +10,7 @@ import { Credentials } from "../src/token";
 
 type Serve = (socket: WebSocket, connect: { token: string; channels: Record<string, Position> }, count: number) => void;
 
+const STEADY_AFTER = 0.3;
 const HELLO = { v: 1, sid: "s", userId: "u", serverTime: new Date().toISOString(), recovered: false, unread: { count: 0, version: 0 }, channels: [] };
 const ends: (() => void)[] = [];
 afterEach(() => {
@@ -50,7 +51,7 @@ async function line(...serves: Serve[]): Promise<{ line: Line; states: LineState
   const waiting: { test: (state: LineState) => boolean; found: (state: LineState) => void }[] = [];
   let asked = 0;
   const made = new Line(
-    { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, path: "/socket.io/", credentials: new Credentials(() => `token ${++asked}`), random: () => -1.49 },
+    { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, path: "/socket.io/", credentials: new Credentials(() => `token ${++asked}`), random: () => -1.49, steadyAfter: STEADY_AFTER },
     {
       hello: () => {}, event: () => {}, reset: () => {}, positions: () => ({}),
       changed: (state) => {
@@ -155,4 +156,31 @@ test("so is one that the hub ends before hello without saying when to come back"
   const { reach, connects } = await line(end);
   const { attempt } = await reach(({ status }) => status === "down");
   expect([attempt, connects()]).toEqual([5, 5]);
+});
+
+const helloAndCut: Serve = (socket, connect, count) => {
+  welcome(socket, connect, count);
+  socket.close();
+};
+
+test("a hub that says hello and always cuts is asked less and less often, and then no more", async () => {
+  const { line: down, reach, states, connects } = await line(helloAndCut);
+  const { attempt } = await reach(({ status }) => status === "down");
+  expect([attempt, connects()]).toEqual([5, 5]);
+  expect(states.filter(({ status }) => status === "waiting").map((each) => each.attempt)).toEqual([1, 2, 3, 4]);
+  down.wake("user"); // counts from the beginning
+  await reach(({ status, attempt: count }) => status === "waiting" && count === 1);
+});
+
+test("attempts count from the beginning once a line has held", async () => {
+  const hold: Serve = (socket, connect, count) => {
+    welcome(socket, connect, count);
+    setTimeout(() => socket.close(), STEADY_AFTER * 2000);
+  };
+  const { reach, states } = await line(helloAndCut, helloAndCut, hold, welcome);
+  await reach(({ status, attempt }) => status === "waiting" && attempt === 2);
+  await reach(({ status }) => status === "open");
+  await reach(({ status, attempt }) => status === "waiting" && attempt === 0);
+  await reach(({ status }) => status === "open");
+  expect(states.filter(({ status }) => status === "waiting").map(({ attempt }) => attempt)).toEqual([1, 2, 0]);
 });

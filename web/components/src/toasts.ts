@@ -1,5 +1,5 @@
 import { css, html, nothing, type TemplateResult } from "lit";
-import type { HubClient, Notification } from "@notification-hub/client";
+import { type Envelope, type EventData, type HubClient, isType, type Notification } from "@notification-hub/client";
 import { HubElement } from "./base";
 import { icon } from "./icons";
 import { safeLink, severityIcon } from "./inbox";
@@ -8,6 +8,11 @@ import { look } from "./look";
 const SHOWN = 3;
 const SECONDS = 7;
 const REMEMBERED = 50;
+
+/** What an administrator says to who is there now: shown as a notification is, and in no inbox. */
+function spoken({ id, timestamp, data }: Envelope<"BROADCAST", EventData["BROADCAST"]>): Notification {
+  return { ...data, id, type: "BROADCAST", createdAt: timestamp, seenAt: null, readAt: null, dismissedAt: null, scope: "ALL" };
+}
 
 /** `<hub-toasts>`: what comes, on any page, for a few seconds; errors until they are closed. */
 export class HubToasts extends HubElement {
@@ -42,7 +47,10 @@ export class HubToasts extends HubElement {
 
   protected follow(hub: HubClient): (() => void)[] {
     const timer = setInterval(() => this.#sweep(), 500);
-    return [hub.onNotification((item) => this.#add(item)), () => clearInterval(timer)];
+    const live = hub.onEvent((envelope) => {
+      if (isType(envelope, "BROADCAST")) this.#add(spoken(envelope));
+    });
+    return [hub.onNotification((item) => this.#add(item)), live, () => clearInterval(timer)];
   }
 
   #add(item: Notification): void {

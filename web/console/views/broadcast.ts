@@ -93,8 +93,8 @@ export class ConsoleBroadcast extends ConsoleElement {
     const question = html`<div class="stack">${words.summary(name, persist)}<p><strong>${title}</strong><br />${body}</p></div>`;
     if (!(await this.renderRoot.querySelector<ConsoleConfirm>("console-confirm")!.ask(words.confirm, question, words.confirmAct, false))) return;
     const done = await this.attempt(async () => {
-      const { connections } = await this.admin.call("broadcast", { title, body, severity: severity as Severity, to, persist });
-      return persist ? words.stored : words.reached(connections ?? 0);
+      const { id, connections } = await this.admin.call("broadcast", { title, body, severity: severity as Severity, to, persist });
+      return id === null ? words.nobody : persist ? words.stored : words.reached(connections ?? 0);
     });
     if (!done) return; // what was written is still there
     this.renderRoot.querySelector("form")!.reset();

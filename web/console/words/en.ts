@@ -113,7 +113,7 @@ export const en = {
     send: "Send…", confirm: "Send this?", confirmAct: "Send",
     summary: (to: string, persist: boolean) => (persist ? `It goes to the inbox of ${to} and cannot be taken back.` : `It is shown to ${to}, as far as they are connected.`),
     toAll: "everybody", toUsers: (count: number) => (count === 1 ? "1 user" : `${count} users`), toTopic: (topic: string) => `the subscribers of ${topic}`, toJob: (job: string) => `who follows ${job}`,
-    reached: (count: number) => (count === 1 ? "1 connection was told." : `${count} connections were told.`), stored: "It is on its way to every inbox.",
+    reached: (count: number) => (count === 1 ? "1 connection was told." : `${count} connections were told.`), nobody: "Nobody was there to be told.", stored: "It is on its way to every inbox.",
     missing: "Title, text and addressee are needed.",
   },
 

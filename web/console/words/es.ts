@@ -116,7 +116,7 @@ export const es: Words = {
     send: "Enviar…", confirm: "¿Enviar esto?", confirmAct: "Enviar",
     summary: (to, persist) => (persist ? `Va a la bandeja de ${to} y no se puede retirar.` : `Se muestra a ${to}, si hay conexión.`),
     toAll: "todos", toUsers: (count) => many(count, "usuario", "usuarios"), toTopic: (topic) => `quien está suscrito a ${topic}`, toJob: (job) => `quien sigue ${job}`,
-    reached: (count) => (count === 1 ? "Se avisó a 1 conexión." : `Se avisó a ${count} conexiones.`), stored: "Está en camino a todas las bandejas.",
+    reached: (count) => (count === 1 ? "Se avisó a 1 conexión." : `Se avisó a ${count} conexiones.`), nobody: "No había nadie a quien avisar.", stored: "Está en camino a todas las bandejas.",
     missing: "Faltan título, texto o destinatario.",
   },
 

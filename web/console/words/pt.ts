@@ -116,7 +116,7 @@ export const pt: Words = {
     send: "Enviar…", confirm: "Enviar isto?", confirmAct: "Enviar",
     summary: (to, persist) => (persist ? `Vai para a caixa de entrada de ${to} e não pode ser retirado.` : `Aparece para ${to}, se houver conexão.`),
     toAll: "todos", toUsers: (count) => many(count, "usuário", "usuários"), toTopic: (topic) => `quem assina ${topic}`, toJob: (job) => `quem segue ${job}`,
-    reached: (count) => (count === 1 ? "1 conexão foi avisada." : `${count} conexões foram avisadas.`), stored: "Está a caminho de todas as caixas de entrada.",
+    reached: (count) => (count === 1 ? "1 conexão foi avisada." : `${count} conexões foram avisadas.`), nobody: "Não havia ninguém para avisar.", stored: "Está a caminho de todas as caixas de entrada.",
     missing: "Faltam título, texto ou destinatário.",
   },
 
