@@ -10,7 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from hub import tokens
-from hub.broker.journal import Journal
+from hub.broker.journal import UNTRACED, Journal
 from hub.domain import times
 from hub.domain.ids import derived_id, uuid7
 from hub.domain.inbox import Unread
@@ -43,7 +43,7 @@ class RecordingJournal(Journal):
     async def append(
         self,
         publications: Iterable[AnyPublication],
-        traces: Mapping[str, str] = {},
+        traces: Mapping[str, str] = UNTRACED,
     ) -> None:
         given = list(publications)
         await super().append(given, traces)

@@ -15,7 +15,7 @@ from pymongo.monitoring import (
 )
 
 from config.settings import Settings
-from hub.broker.journal import Journal, PartitionReader
+from hub.broker.journal import UNTRACED, Journal, PartitionReader
 from hub.domain import ids
 from hub.domain.channels import partition_of, user_channel
 from hub.domain.inbox import Announcement, Unread
@@ -201,7 +201,7 @@ async def test_what_a_node_that_died_had_asked_for_is_done_by_ingest(stores: Ope
     assert before.count == 2
 
     class Dying(Journal):
-        async def append(self, publications: Any, traces: Any = {}) -> None:  # noqa: B006
+        async def append(self, publications: Any, traces: Any = UNTRACED) -> None:
             await super().append(publications, traces)
             raise Killed
 
