@@ -313,7 +313,8 @@ async def test_round_trips_do_not_depend_on_how_many_users_and_marks(
         marks, versions, keyed = ["find", "update", "update"], ["update"], ["find"]
         counts = ["find", "aggregate", "find", "update"]
         assert writes.trips == [
-            *heads, *repeats, *members, *items, *marks, *versions, *keyed, *counts, "insert", "update",
+            *heads, *repeats, *members, *items, *marks, *versions, *keyed, *counts,
+            "insert", "update",
         ]  # fmt: skip
 
 
