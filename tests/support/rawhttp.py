@@ -27,7 +27,7 @@ class Wire:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         pairs = (line.partition(": ") for line in head[1:] if line)
         headers = {name.lower(): value for name, _, value in pairs}
-        body = await self.reader.readexactly(int(headers["content-length"]))
+        body = await self.reader.readexactly(int(headers.get("content-length", "0")))
         return int(head[0].split()[1]), headers, body
 
     async def ends(self) -> bytes:

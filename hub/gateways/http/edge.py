@@ -5,6 +5,7 @@ aiohttp parses requests. What is overridden, and why:
 - ``handle_error``: it answers what its parser refuses in plain text, and logs the beginning of the
   header that it refuses, which may be a token.
 - ``connection_made``, ``data_received``: it waits without end for the rest of a header or a body.
+- ``log_exception``: it logs a body that cannot be decoded as a failure of the hub.
 - ``pause_writing``: it waits without end for a peer that does not read its answer.
 - ``Expect`` and the like are refused before any middleware runs: here they become problems as well.
 """
@@ -114,6 +115,15 @@ class EdgeProtocol(web.RequestHandler):
         _log.info("http.cut_off", limit=limit, address=_peer(self.peername))
         self.force_close()
         transport.abort()
+
+    def log_exception(self, *args: Any, **more: Any) -> None:
+        """A request failed outside of all handlers: a body that cannot be decoded is its peer's
+        fault and found when the rest of it is read away, after the answer."""
+        exc = more.get("exc_info")
+        if isinstance(exc, HttpProcessingError | web.RequestPayloadError):
+            _log.info("http.malformed", reason=type(exc).__name__, address=_peer(self.peername))
+        else:
+            super().log_exception(*args, **more)
 
     # -- what no handler gets ---------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from hub.domain import codes, ids
 from hub.gateways.http.pages import FILE_NAME
 from hub.gateways.http.problems import Handler
+from hub.gateways.http.request import expected
 
 ANY: Final = (codes.INTERNAL,)
 """What every operation may be refused with."""
@@ -68,7 +69,10 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
     """How aiohttp serves them."""
-    return [web.route(each.method, each.path, each.handler) for each in operations]
+    return [
+        web.route(each.method, each.path, each.handler, expect_handler=expected)
+        for each in operations
+    ]
 
 
 PATH_PARAMETERS: Final[Mapping[str, tuple[str, str]]] = {

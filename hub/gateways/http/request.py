@@ -3,7 +3,7 @@
 from typing import Any, Final, TypeVar, get_args
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec import Struct, structs
 
 from hub.domain import codes
@@ -61,9 +61,25 @@ def _digits(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < _LONG
 
 
+def require_length(request: web.Request) -> None:
+    """Raises PAYLOAD_TOO_LARGE for a body that says so itself, before any of it has come."""
+    if (request.content_length or 0) > request.client_max_size:
+        raise codes.HubError(codes.PAYLOAD_TOO_LARGE)
+
+
+async def expected(request: web.Request) -> None:
+    """Lets a client go on that asks first whether it may (``Expect: 100-continue``)."""
+    if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+    if (request.content_length or 0) > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size, request.content_length or 0)
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
 async def body(request: web.Request) -> Any:
     """The request's JSON. Raises INVALID_REQUEST, also for what is nested deeper than any shape;
     PAYLOAD_TOO_LARGE over 1 MiB."""
+    require_length(request)
     raw = await request.read()
     try:
         document = msgspec.json.decode(raw)

@@ -231,6 +231,38 @@ async def test_a_body_that_breaks_off_is_nobodys_fault(url: str, logged: Callabl
     assert "http.failed" not in logged()
 
 
+async def test_a_body_that_is_announced_as_too_large_is_refused_at_once(url: str) -> None:
+    token = signed(roles=["service"])
+    head = f"POST /v1/publish HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n"
+    for more in ("", "Expect: 100-continue\r\n"):
+        async with wire(url) as client:
+            await client.say(f"{head}{more}Content-Length: 2000000\r\n\r\n".encode())
+            status, _, body = await client.answer()
+            assert (status, json.loads(body)["errorCode"]) == (413, "PAYLOAD_TOO_LARGE")
+    async with wire(url) as client:
+        await client.say(f"{head}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n".encode())
+        assert (await client.answer())[0] == 100
+        await client.say(b"{}")
+        assert (await client.answer())[0] == 400
+
+
+@pytest.mark.parametrize("path", ["/v1/publish", "/healthz", "/nothing"])
+async def test_a_body_that_cannot_be_decoded_fills_no_log(
+    url: str, logged: Callable[[], str], path: str
+) -> None:
+    packed = gzip.compress(b"{}")
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {signed()}\r\n"
+    head += f"Content-Encoding: deflate\r\nContent-Length: {len(packed)}\r\n\r\n"
+    async with wire(url) as client:
+        await client.say(head.encode() + packed)
+        assert 400 <= (await client.answer())[0] < 500
+        await client.ends()
+    log = logged()
+    assert "http.malformed" in log
+    assert "Unhandled" not in log
+    assert "error" not in {json.loads(line)["level"] for line in log.splitlines()}
+
+
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 SLOW = {
     "says nothing": [b""],
