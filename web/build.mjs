@@ -22,6 +22,10 @@ for (const name of ["client", "components", "react"]) {
   await promisify(execFile)(at("node_modules/.bin/tsc"), ["-p", at(name)]);
 }
 await build({ configFile: at("vite.config.ts"), logLevel: "warn" });
+await build({ // behind the demo page, whose build empties the folder
+  configFile: false, root: at("docs"), base: "/docs/", logLevel: "warn",
+  build: { outDir: at("dist/docs"), emptyOutDir: true, target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+});
 for (const name of ["client", "components", "react"]) {
   const code = await readFile(at(`${name}/dist/index.js`));
   const [all, gzipped] = [code.length, gzipSync(code).length].map((bytes) => `${(bytes / 1024).toFixed(1)} KB`);

@@ -84,7 +84,7 @@ async def test_every_code_that_http_answers_is_in_the_document(
 ) -> None:
     named = {code for each in operations for code in each.refusals}
     elsewhere = {
-        *(codes.NOT_FOUND, codes.METHOD_NOT_ALLOWED),  # of no operation
+        codes.METHOD_NOT_ALLOWED,  # of no operation
         *(codes.IDLE_TIMEOUT, codes.SLOW_CONSUMER, codes.KICKED),
         codes.UNKNOWN_COMMAND,
     }

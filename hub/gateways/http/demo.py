@@ -8,11 +8,10 @@ one whose name was made to point here (DNS rebinding) is told by the name.
 
 import ipaddress
 import os
-import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import hdrs, web
 from msgspec import Struct
@@ -23,26 +22,24 @@ from hub import tokens
 from hub.domain import codes
 from hub.domain.publications import UserId
 from hub.domain.shapes import parse
-from hub.gateways.http.headers import PAGE_POLICY
+from hub.gateways.http.operation import ANY, Answer, Operation
+from hub.gateways.http.pages import DIST, page_operations
 from hub.gateways.http.request import answer, body
 
-DIST: Final = Path(__file__).parents[3] / "web" / "dist"
-"""Where ``npm run build`` in ``web/`` puts the page."""
-
-_HEADERS: Final = {"Content-Security-Policy": PAGE_POLICY}
-_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not built</title>
-<h1>The demo page is not built yet</h1>
-<p>Run <code>make run</code>, or <code>npm ci &amp;&amp; npm run build</code> in <code>web/</code>,
-and load this page again. The hub itself is running.</p></html>"""
-
 PROJECT: Final = "demo"
+_REFUSALS: Final = (*ANY, codes.INVALID_REQUEST, codes.INSUFFICIENT_PERMISSIONS)
 
 
 class TokenFor(Struct, forbid_unknown_fields=True):
     """Whom the page wants to play."""
 
     sub: UserId
+
+
+class DevToken(Struct):
+    """A token for the page."""
+
+    token: str
 
 
 class DemoPage:
@@ -55,33 +52,36 @@ class DemoPage:
         self._dist = dist
         self._kill = kill or _kill
 
-    def routes(self) -> list[web.RouteDef]:
+    def operations(self) -> list[Operation]:
         """Where they are found."""
-        return [
-            web.get("/", self.page),
-            web.get("/assets/{name}", self.asset),
-            web.post("/dev/token", self.token),
-            web.post("/dev/kill-node", self.kill_node),
-        ]
-
-    async def page(self, request: web.Request) -> web.StreamResponse:
-        """The page; 503 with an explanation when it is not built."""
-        headers = {**_HEADERS, "Cache-Control": "no-cache"}
-        index = self._dist / "index.html"
-        if not index.is_file():
-            return web.Response(
-                text=_NOT_BUILT, status=503, content_type="text/html", headers=headers
-            )
-        return web.FileResponse(index, headers=headers)
-
-    async def asset(self, request: web.Request) -> web.StreamResponse:
-        """A file beside it; its name changes with its content."""
-        name, folder = request.match_info["name"], (self._dist / "assets").resolve()
-        file = (folder / name).resolve() if _FILE.fullmatch(name) else folder
-        if file.parent != folder or not file.is_file():  # nor is it a link to somewhere else
-            raise codes.HubError(codes.NOT_FOUND)
-        headers = {**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
-        return web.FileResponse(file, headers=headers)
+        token = Operation(
+            method="POST",
+            path="/dev/token",
+            handler=self.token,
+            id="mintDevToken",
+            tag="development",
+            summary="A token for a user of the demo project, for an hour.",
+            description="Given to the hub's own pages alone, and only by `python -m hub dev`.",
+            body=TokenFor,
+            body_example={"sub": "ana"},
+            answers={200: Answer("The token.", shape=DevToken, example={"token": "eyJhbGciOi…"})},
+            refusals=(*_REFUSALS, codes.NOT_FOUND, codes.PAYLOAD_TOO_LARGE),
+            open=True,
+        )
+        kill = Operation(
+            method="POST",
+            path="/dev/kill-node",
+            handler=self.kill_node,
+            id="killNode",
+            tag="development",
+            summary="Ends this node at once, as a crash would.",
+            description="It does not answer any more; `python -m hub dev` starts another one.",
+            answers={202: Answer("Nobody sees this.", shape=dict[str, Any])},
+            refusals=_REFUSALS,
+            open=True,
+        )
+        summary = "The demo of `python -m hub dev`."
+        return [*page_operations("/", "demo", self._dist, summary), token, kill]
 
     async def token(self, request: web.Request) -> web.Response:
         """``{token}`` of a user and worker of the demo project, for an hour."""

@@ -72,6 +72,7 @@ def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
 
 PATH_PARAMETERS: Final[Mapping[str, tuple[str, str]]] = {
     "jobId": (ids.USER_ID, "The job."),
+    "name": (r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "The file."),
     "topic": (ids.USER_ID, "The topic, without `topic:`."),
     "userId": (ids.USER_ID, "The user."),
 }

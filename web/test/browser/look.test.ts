@@ -1,26 +1,11 @@
 /** Whether everybody can use it: on narrow screens, in both colour schemes, with assistive technology. */
-import { readFile } from "node:fs/promises";
-import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { Worker } from "../hub";
+import { tooWide, violations } from "./axe";
 import { openGallery } from "./gallery";
 import { hub, openBrowser, openDemo, somebody } from "./pages";
 
 const worker = new Worker(hub);
-const axe = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
-
-/** What axe-core finds that keeps people out, as `rule: element`. */
-async function violations(page: Page): Promise<string[]> {
-  type Found = { id: string; impact: string; nodes: { target: unknown[]; failureSummary: string }[] }[];
-  await page.evaluate(axe);
-  const found = (await page.evaluate("axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations)")) as Found;
-  return found
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(" ")} ${failureSummary}`));
-}
-
-/** By how much what is shown is wider than the screen. */
-const tooWide = (page: Page): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
 describe.each(["light", "dark"])("%s", (theme) => {
   test("axe-core finds nothing serious on the demo page", async () => {
