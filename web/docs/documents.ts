@@ -111,7 +111,7 @@ function live(document: AsyncApi, id: string, operation: LiveOperation): Operati
   const names = operation.messages.map((ref) => document.components.messages[last(ref)]!.name);
   return {
     id: `live-${id}`, summary: operation.summary, description: operation.description, refusals: operation["x-errors"],
-    label: sent ? "hub → you" : names[0]!,
+    label: sent ? `→ ${[...new Set(names)].slice(0, 3).join(", ")}` : names[0]!,
     parts: [
       ...operation.messages.map((ref) => message(ref, sent ? "Says" : "Takes")),
       ...(operation.reply?.messages ?? []).map((ref) => message(ref, "Answers with")),
