@@ -14,7 +14,7 @@ STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos fuzz fuzz-wire check lint format types release-documents proxies browser screenshots check-tools clean
+.PHONY: help run test chaos fuzz fuzz-wire check lint format fresh types release-documents proxies browser screenshots check-tools clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ lint: $(STAMPS)/dev web/node_modules/.stamp ## Check format, style, types and th
 format: $(STAMPS)/dev ## Format the Python sources
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+fresh: $(STAMPS)/dev ## Do what the README says, in a fresh clone and an empty environment (ARGS=--test for make test as well)
+	@$(BIN)/python -m tests.fresh $(ARGS)
 
 types: $(STAMPS)/dev ## Make anew what is generated from the shapes: TypeScript, tables of the docs
 	@$(BIN)/python -m tests.contract.generate

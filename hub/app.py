@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Final
@@ -38,7 +38,6 @@ from hub.gateways.addresses import addresses
 from hub.gateways.contract.asyncapi import AsyncApiResource
 from hub.gateways.doors import Doors
 from hub.gateways.gate import Gate
-from hub.gateways.http.console import ConsolePage
 from hub.gateways.http.demo import DemoPage
 from hub.gateways.http.edge import EdgeRunner
 from hub.gateways.http.headers import protected
@@ -48,6 +47,7 @@ from hub.gateways.http.jobs import JobResources
 from hub.gateways.http.openapi import OpenApiResource
 from hub.gateways.http.operation import Operation, routes
 from hub.gateways.http.origins import grant, origins
+from hub.gateways.http.pages import console_operations, docs_operations
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
 from hub.gateways.http.tickets import TicketResource
@@ -138,9 +138,8 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: (hurry if stopping.is_set() else stopping).set())
-    async with node(settings, handover, _address(sock)) as app:
-        if demo_page:
-            app.add_routes(DemoPage(settings).routes())
+    pages = DemoPage(settings).operations() if demo_page else []
+    async with node(settings, handover, _address(sock), more=pages) as app:
         patience = settings.request_timeout
         runner = EdgeRunner(app, patience=patience, shutdown_timeout=_STOP_TIMEOUT)
         await runner.setup()
@@ -187,10 +186,11 @@ async def node(
     *,
     clock: Callable[[], datetime] = times.now,
     versions: Versions = SPOKEN,
+    more: Sequence[Operation] = (),
 ) -> AsyncIterator[web.Application]:
     """The node's application, with everything that it needs running. ``address``: where it is
     served, for the list of nodes. ``clock``: by which jobs are not kept any more.
-    ``versions``: of the contract."""
+    ``versions``: of the contract. ``more``: what else is served."""
     if settings.redis_url is None or settings.mongo_url is None:
         raise ValueError("a node needs redis_url and mongo_url")
     keys = Keys(settings.partitions)
@@ -297,9 +297,9 @@ async def node(
         *InboxResources(identity, inbox).operations(),
         *PublishResource(identity, publishing, limits).operations(),
         *admin.operations(),
-        *ConsolePage().operations(),
+        *console_operations(),
     ]
-    operations += AsyncApiResource(__version__).operations()
+    operations += [*AsyncApiResource(__version__).operations(), *docs_operations(), *more]
     operations += OpenApiResource(operations, __version__).operations()
     app.add_routes(routes(operations))
     app[OPERATIONS] = operations

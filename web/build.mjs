@@ -23,7 +23,7 @@ for (const name of ["client", "components", "react"]) {
 }
 await build({ configFile: at("vite.config.ts"), logLevel: "warn" });
 const { module } = await runnerImport(at("vite.config.ts"), { configFile: false, logLevel: "warn" });
-await build(module.consoleBuild);
+for (const page of module.pages) await build(page);
 
 async function say(name, ...files) {
   const parts = await Promise.all(files.map((file) => readFile(at(file))));

@@ -11,11 +11,11 @@ export const alias = {
   "@notification-hub/react": at("react/src/index.ts"),
 };
 
-/** The console, as the hub serves it below `/console`. The demo's build empties the folder around it. */
-export const consoleBuild: InlineConfig = {
-  configFile: false, root: at("console"), base: "/console/", logLevel: "warn", resolve: { alias },
-  build: { outDir: at("dist/console"), emptyOutDir: true, target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
-};
+/** Pages as the hub serves them below their names. The demo's build empties the folder around them. */
+export const pages: InlineConfig[] = ["console", "docs"].map((name) => ({
+  configFile: false, root: at(name), base: `/${name}/`, logLevel: "warn", resolve: { alias },
+  build: { outDir: at(`dist/${name}`), emptyOutDir: true, target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+}));
 
 /** Tests of one kind; kinds run one after another in this `order`: what one announces to all users is
  * not for those of another. */

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
-from hub.gateways.http.console import ConsolePage
 from hub.gateways.http.headers import protected
 from hub.gateways.http.operation import routes
+from hub.gateways.http.pages import console_operations
 from hub.gateways.http.problems import problems
 from tests.support.rawhttp import wire
 from tests.support.system import System
@@ -21,7 +21,7 @@ async def url(tmp_path: Path, free_port: int) -> AsyncIterator[str]:
     """Where a console is served that would be built in ``tmp_path``/console."""
     app = web.Application(middlewares=[problems])
     app.on_response_prepare.append(protected)
-    app.add_routes(routes(ConsolePage(tmp_path / "console").operations()))
+    app.add_routes(routes(console_operations(tmp_path)))
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", free_port).start()

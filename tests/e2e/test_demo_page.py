@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from config.settings import Settings
 from hub.gateways.http.demo import DemoPage
+from hub.gateways.http.operation import routes
 from hub.gateways.http.problems import problems
 from tests.support.rawhttp import wire
 from tests.support.system import System
@@ -39,9 +40,8 @@ async def page(tmp_path: Path, free_port: int) -> AsyncIterator[Page]:
     killed: list[None] = []
     kill: Callable[[], None] = lambda: killed.append(None)  # noqa: E731
     app = web.Application(middlewares=[problems])
-    app.add_routes(
-        DemoPage(Settings(jwt_secret=SecretStr(SECRET)), dist=tmp_path, kill=kill).routes()
-    )
+    pages = DemoPage(Settings(jwt_secret=SecretStr(SECRET)), dist=tmp_path, kill=kill)
+    app.add_routes(routes(pages.operations()))
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", free_port).start()

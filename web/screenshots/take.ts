@@ -30,11 +30,23 @@ export async function take(folder: string): Promise<void> {
       const to = target(theme);
       await components(await context(browser, WIDE), hub.url, worker, theme, to);
       await demo(browser, hub.url, worker, theme, to);
+      await docs(browser, hub.url, theme as "light" | "dark", to);
     }
   } finally {
     await server.close();
     await hub.stop();
   }
+}
+
+async function docs(browser: Browser, url: string, colorScheme: "light" | "dark", to: (name: string) => string): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme });
+  await page.goto(`${url}/docs#live-subscribe`);
+  await page.locator("article#live-subscribe summary").first().click();
+  await page.locator("#try-mint").click();
+  await page.locator("#try-connect:enabled").click();
+  await page.locator("#try-log li", { hasText: "hello" }).waitFor();
+  await page.screenshot({ path: to("docs") });
+  await page.context().close();
 }
 
 function context(browser: Browser, viewport: { width: number; height: number }): Promise<BrowserContext> {

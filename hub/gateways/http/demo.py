@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import hdrs, web
 from msgspec import Struct
@@ -22,16 +22,24 @@ from hub import tokens
 from hub.domain import codes
 from hub.domain.publications import UserId
 from hub.domain.shapes import parse
-from hub.gateways.http.pages import DIST, BuiltPage
+from hub.gateways.http.operation import ANY, Answer, Operation
+from hub.gateways.http.pages import DIST, page_operations
 from hub.gateways.http.request import answer, body
 
 PROJECT: Final = "demo"
+_REFUSALS: Final = (*ANY, codes.INVALID_REQUEST, codes.INSUFFICIENT_PERMISSIONS)
 
 
 class TokenFor(Struct, forbid_unknown_fields=True):
     """Whom the page wants to play."""
 
     sub: UserId
+
+
+class DevToken(Struct):
+    """A token for the page."""
+
+    token: str
 
 
 class DemoPage:
@@ -41,25 +49,39 @@ class DemoPage:
         self, settings: Settings, *, dist: Path = DIST, kill: Callable[[], None] | None = None
     ) -> None:
         self._settings = settings
-        self._built = BuiltPage(dist)
+        self._dist = dist
         self._kill = kill or _kill
 
-    def routes(self) -> list[web.RouteDef]:
+    def operations(self) -> list[Operation]:
         """Where they are found."""
-        return [
-            web.get("/", self.page),
-            web.get("/assets/{name}", self.asset),
-            web.post("/dev/token", self.token),
-            web.post("/dev/kill-node", self.kill_node),
-        ]
-
-    async def page(self, request: web.Request) -> web.StreamResponse:
-        """The page."""
-        return self._built.page()
-
-    async def asset(self, request: web.Request) -> web.StreamResponse:
-        """A file beside it."""
-        return self._built.asset(request.match_info["name"])
+        token = Operation(
+            method="POST",
+            path="/dev/token",
+            handler=self.token,
+            id="mintDevToken",
+            tag="development",
+            summary="A token for a user of the demo project, for an hour.",
+            description="Given to the hub's own pages alone, and only by `python -m hub dev`.",
+            body=TokenFor,
+            body_example={"sub": "ana"},
+            answers={200: Answer("The token.", shape=DevToken, example={"token": "eyJhbGciOi…"})},
+            refusals=(*_REFUSALS, codes.NOT_FOUND, codes.PAYLOAD_TOO_LARGE),
+            open=True,
+        )
+        kill = Operation(
+            method="POST",
+            path="/dev/kill-node",
+            handler=self.kill_node,
+            id="killNode",
+            tag="development",
+            summary="Ends this node at once, as a crash would.",
+            description="It does not answer any more; `python -m hub dev` starts another one.",
+            answers={202: Answer("Nobody sees this.", shape=dict[str, Any])},
+            refusals=_REFUSALS,
+            open=True,
+        )
+        summary = "The demo of `python -m hub dev`."
+        return [*page_operations("/", "demo", self._dist, summary), token, kill]
 
     async def token(self, request: web.Request) -> web.Response:
         """``{token}`` of a user and worker of the demo project, for an hour."""

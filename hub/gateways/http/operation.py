@@ -7,7 +7,6 @@ from aiohttp import web
 from msgspec import Struct
 
 from hub.domain import codes, ids
-from hub.gateways.http.pages import FILE_NAME
 from hub.gateways.http.problems import Handler
 from hub.gateways.http.request import expected
 
@@ -77,7 +76,7 @@ def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
 
 PATH_PARAMETERS: Final[Mapping[str, tuple[str, str]]] = {
     "jobId": (ids.USER_ID, "The job."),
-    "name": (rf"^{FILE_NAME}$", "The file."),
+    "name": (r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "The file."),
     "topic": (ids.USER_ID, "The topic, without `topic:`."),
     "userId": (ids.USER_ID, "The user."),
 }

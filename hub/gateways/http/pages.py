@@ -1,4 +1,4 @@
-"""Pages that ``npm run build`` in ``web/`` makes: the console, and the demo of ``hub dev``."""
+"""Pages that ``npm run build`` in ``web/`` makes, and the files beside them."""
 
 import re
 from pathlib import Path
@@ -8,44 +8,85 @@ from aiohttp import web
 
 from hub.domain import codes
 from hub.gateways.http.headers import PAGE_POLICY
+from hub.gateways.http.operation import ANY, Answer, Operation
+from hub.gateways.http.problems import Handler
 
 DIST: Final = Path(__file__).parents[3] / "web" / "dist"
-"""Where the pages are put: the demo's here, the console's in a folder of its name."""
+"""Where they are put."""
 
-FILE_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-"""What the files beside a page may be called."""
-
-_POLICY: Final = {"Content-Security-Policy": PAGE_POLICY}
-_FILE: Final = re.compile(FILE_NAME)
+_HEADERS: Final = {"Content-Security-Policy": PAGE_POLICY}
+_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not built</title>
-<h1>This page is not built yet</h1>
+<h1>{title} is not built yet</h1>
 <p>Run <code>make run</code>, or <code>npm ci &amp;&amp; npm run build</code> in <code>web/</code>,
 and load this page again. The hub itself is running.</p></html>"""
 
 
-class BuiltPage:
-    """A page in ``folder``: ``index.html``, and files below ``assets/``."""
+def page_operations(path: str, title: str, folder: Path, summary: str) -> list[Operation]:
+    """A page at ``path``, and its files at ``<path>/assets/``. ``folder``: where they are. The page
+    is asked for anew each time; one that is not built is 404 with an explanation, and no 5xx, which
+    would count against the node's health at a proxy."""
+    name = "".join(word.capitalize() for word in title.split())
+    page = Operation(
+        method="GET",
+        path=path,
+        handler=_page(folder, title),
+        id=f"get{name}",
+        tag="pages",
+        summary=summary,
+        answers={
+            200: Answer("The page.", media={"text/html": "It loads nothing from elsewhere."}),
+            404: Answer("It is not built.", media={"text/html": "How to build it."}),
+        },
+        refusals=ANY,
+        open=True,
+    )
+    asset = Operation(
+        method="GET",
+        path=f"{path.rstrip('/')}/assets/{{name}}",
+        handler=_asset(folder),
+        id=f"get{name}File",
+        tag="pages",
+        summary="A file of the page; its name changes with its content.",
+        answers={200: Answer("The file.", media={"*/*": "What its name says."})},
+        refusals=(*ANY, codes.NOT_FOUND),
+        open=True,
+    )
+    return [page, asset]
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
 
-    def page(self) -> web.StreamResponse:
-        """The page, to be asked for anew each time; 404 with an explanation when it is not built.
-        That is no 5xx, which would count against the node's health at a proxy."""
-        headers = {**_POLICY, "Cache-Control": "no-cache"}
-        index = self._folder / "index.html"
+def docs_operations() -> list[Operation]:
+    """``/docs``: what shows the two documents, and lets one try them."""
+    return page_operations(
+        "/docs", "docs", DIST / "docs", "The documents, rendered, with a panel to try the hub."
+    )
+
+
+def console_operations(dist: Path = DIST) -> list[Operation]:
+    """``/console``: the page for administrators (contract section 5). It is open to everyone, since
+    it holds nothing: who looks at it needs a token for the namespace ``/admin`` to see anything."""
+    return page_operations("/console", "console", dist / "console", "The page for administrators.")
+
+
+def _page(folder: Path, title: str) -> Handler:
+    async def page(request: web.Request) -> web.StreamResponse:
+        headers = {**_HEADERS, "Cache-Control": "no-cache"}
+        index = folder / "index.html"
         if not index.is_file():
-            return web.Response(
-                text=_NOT_BUILT, status=404, content_type="text/html", headers=headers
-            )
+            text = _NOT_BUILT.format(title=f"The page {title}")
+            return web.Response(text=text, status=404, content_type="text/html", headers=headers)
         return web.FileResponse(index, headers=headers)
 
-    def asset(self, name: str) -> web.StreamResponse:
-        """A file beside it; its name changes with its content. Raises ``HubError`` NOT_FOUND for
-        whatever is not in the folder itself."""
-        folder = (self._folder / "assets").resolve()
-        file = (folder / name).resolve() if _FILE.fullmatch(name) else folder
-        if file.parent != folder or not file.is_file():  # nor is it a link to somewhere else
+    return page
+
+
+def _asset(folder: Path) -> Handler:
+    async def asset(request: web.Request) -> web.StreamResponse:
+        name, files = request.match_info["name"], (folder / "assets").resolve()
+        file = (files / name).resolve() if _FILE.fullmatch(name) else files
+        if file.parent != files or not file.is_file():  # nor is it a link to somewhere else
             raise codes.HubError(codes.NOT_FOUND)
-        headers = {**_POLICY, "Cache-Control": "public, max-age=31536000, immutable"}
+        headers = {**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
         return web.FileResponse(file, headers=headers)
+
+    return asset

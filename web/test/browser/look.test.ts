@@ -6,6 +6,7 @@ import { hub, openBrowser, openDemo, somebody } from "./pages";
 import { tooWide, violations } from "./use";
 
 const worker = new Worker(hub);
+
 describe.each(["light", "dark"])("%s", (theme) => {
   test("axe-core finds nothing serious on the demo page", async () => {
     const job = await worker.job().start(3);
