@@ -13,7 +13,7 @@ from hub.gateways.http.inbox import InboxResources
 from hub.gateways.http.jobs import JobResources
 from hub.gateways.http.metrics import MetricsResource
 from hub.gateways.http.operation import Operation
-from hub.gateways.http.pages import docs_operations
+from hub.gateways.http.pages import console_operations, docs_operations
 from hub.gateways.http.publish import PublishResource
 from hub.gateways.http.tickets import TicketResource
 
@@ -29,6 +29,7 @@ def operations() -> list[Operation]:
         *InboxResources(nothing, nothing).operations(),
         *PublishResource(nothing, nothing, nothing).operations(),
         *MetricsResource(nothing, nothing).operations(),
+        *console_operations(),
         *asyncapi.AsyncApiResource(__version__).operations(),
         *docs_operations(),
     ]

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.support import protocol
 
@@ -20,8 +21,9 @@ _LIMIT = 30.0
 class JsClient:
     """One client. ``log``: everything that happened to it, ``[name, *arguments]``, in order."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, namespace: str) -> None:
         self._process = process
+        self._namespace = namespace
         self._ids = itertools.count(1)
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._news = asyncio.Condition()
@@ -35,7 +37,7 @@ class JsClient:
             if what == "reply":
                 self._replies.pop(rest[0]).set_result(rest[1])
                 continue
-            _note(what, rest)
+            _note(self._namespace, what, rest)
             async with self._news:
                 self.log.append([what, *rest])
                 self._news.notify_all()
@@ -53,7 +55,7 @@ class JsClient:
         """Sends a command; gives its acknowledgement."""
         reply = await self.do("command", name, payload)
         if isinstance(reply, dict) and "thrown" not in reply:  # it was answered
-            protocol.answered("/", name, payload, reply)
+            protocol.answered(self._namespace, name, payload, reply)
         return reply
 
     async def until(self, true: Callable[[JsClient], object], limit: float = _LIMIT) -> None:
@@ -78,15 +80,15 @@ class JsClient:
         return [entry[1:] for entry in self.log if entry[0] == name]
 
 
-def _note(what: str, args: list[Any]) -> None:
+def _note(namespace: str, what: str, args: list[Any]) -> None:
     """Holds what the client reports against the documents; events of a subscription's answer come
     without the recovery string."""
     if what == "event":
-        protocol.told("/", what, [*args, ""][:2])
+        protocol.told(namespace, what, [*args, ""][:2])
     elif what in ("hello", "reset", "closing", "token-expiring"):
-        protocol.told("/", what, args)
+        protocol.told(namespace, what, args)
     elif what == "connect_error" and len(args) == 2 and args[1] is not None:
-        protocol.refused("/", {"message": args[0], "data": args[1]})
+        protocol.refused(namespace, {"message": args[0], "data": args[1]})
 
 
 @asynccontextmanager
@@ -98,7 +100,7 @@ async def js_client(url: str, token: str | None, **options: Any) -> AsyncIterato
     process = await asyncio.create_subprocess_exec(
         "node", str(_SCRIPT), settings, stdin=PIPE, stdout=PIPE, limit=1 << 24
     )
-    client = JsClient(process)
+    client = JsClient(process, urlsplit(url).path or "/")
     pump = asyncio.create_task(client.pump())
     try:
         yield client
