@@ -6,7 +6,7 @@
 
 PYTHON ?= python3
 NODE ?= node
-JOBS ?= 2
+JOBS ?= 3
 LIVES ?= 200
 PACKETS ?= 100000
 BIN := .venv/bin

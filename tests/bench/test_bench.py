@@ -15,13 +15,17 @@ ALL = {"hub", "node", "node-redis", "bare", "bare-redis"}
 THROUGH_REDIS = {"hub", "node-redis", "bare-redis"}
 ROOT = Path(__file__).resolve().parents[2]
 HUB_AND_NODE = ["--only", "hub", "--only", "node"]
+IN_PROCESS = [*HUB_AND_NODE, "--only", "hub-in-process", "--only", "bare"]
 COMMANDS = {
     "latency": (["--clients", "4", "--rate", "20", "--seconds", "0.5"], THROUGH_REDIS),
     "latency-live": (
         ["--path", "live", "--clients", "4", "--seconds", "0.5", *HUB_AND_NODE],
         {"hub", "node"},
     ),
-    "fanout": (["--clients", "6", "--seconds", "0.3"], ALL | {"hub-in-process"}),
+    "fanout": (
+        ["--clients", "6", "--seconds", "0.3", *IN_PROCESS],
+        {"hub", "hub-in-process", "node", "bare"},
+    ),
     "targeted": (["--clients", "6", "--seconds", "0.3", *HUB_AND_NODE], {"hub", "node"}),
     "connect": (["--clients", "8", "--drop", "5", "--settle", "0.3"], ALL),
     "publish": (

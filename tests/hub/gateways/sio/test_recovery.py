@@ -142,6 +142,7 @@ async def test_again_and_again_from_wherever_the_line_broke(cluster: Cluster) ->
             await current.until(lambda: current.offsets(JOB))  # noqa: B023
         await saved(cluster, current)
         current.cut()
+        await current.until(lambda: current.closed)  # noqa: B023 - what it had read counts, too
         got += current.offsets(JOB)
         await cluster.publish(JOB)
         before, current = current, await cluster.line(turn % 2, back=current)
