@@ -39,8 +39,9 @@ export default defineConfig({
     maxWorkers: 2, minWorkers: 1,
     reporters: ["default"],
     projects: [
-      project("node", 1, { include: ["{client,components}/test/*.test.ts", "test/*.test.ts"] }),
-      project("browser", 2, { include: ["test/browser/*.test.ts"], globalSetup: ["test/browser/chromium.setup.ts"] }),
+      project("node", 1, { include: ["{client,components}/test/*.test.ts", "test/*.test.ts"], exclude: ["test/guide.test.ts"] }),
+      project("guide", 2, { include: ["test/guide.test.ts"] }), // it counts, and others announce
+      project("browser", 3, { include: ["test/browser/*.test.ts"], globalSetup: ["test/browser/chromium.setup.ts"] }),
     ],
   },
 });
