@@ -66,7 +66,6 @@ def _told(span: Any, service: str) -> dict[str, Any]:
 
 @pytest.fixture
 async def collector() -> AsyncIterator[Collector]:
-    pytest.importorskip("opentelemetry.sdk")
     made, app = Collector(), web.Application()
     app.router.add_post("/v1/traces", made.take)
     runner = web.AppRunner(app)
@@ -95,7 +94,6 @@ async def traced(
 @pytest.fixture
 def worker_spans() -> Iterator[Any]:
     """The spans of this process, which publishes; in memory."""
-    pytest.importorskip("opentelemetry.sdk")
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
