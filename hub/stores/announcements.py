@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pymongo import UpdateMany, UpdateOne
+from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 
 from hub.domain.inbox import NEVER, Announcement, Everybody
-from hub.stores.mongo import AT_ONCE, Collection, Database, Document
+from hub.stores.mongo import AT_ONCE, Collection, Database, Document, duplicates
 
-_DUPLICATE_KEY: Final = 11000
 _GRACE: Final = timedelta(days=30)  # as for notifications
 _LONG: Final = ("content.title", "content.body", "content.link", "content.data")
 
@@ -26,15 +25,12 @@ class Announcements:
         """Stores announcements in one round trip; those that are stored stay as they are."""
         if not announcements:
             return
-        writes = [
-            UpdateOne({"_id": each.id}, {"$setOnInsert": _document(each)}, upsert=True)
-            for each in announcements
-        ]
         try:
-            await self._announcements.bulk_write(writes, ordered=False)
+            await self._announcements.insert_many(
+                [_document(each) for each in announcements], ordered=False
+            )
         except BulkWriteError as error:
-            if any(each["code"] != _DUPLICATE_KEY for each in error.details["writeErrors"]):
-                raise
+            duplicates(error)
 
     async def current(self, channels: Sequence[str], everybody: int) -> list[Announcement]:
         """What counts on ``channels`` at a version of everybody's, and what is to count later or
@@ -111,6 +107,7 @@ def _by_version(dates: Mapping[str, int]) -> Iterable[tuple[int, list[str]]]:
 
 def _document(announcement: Announcement) -> Document:
     return {
+        "_id": announcement.id,
         "channel": announcement.channel,
         "epoch": announcement.epoch,
         "offset": announcement.offset,

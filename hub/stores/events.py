@@ -5,14 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pymongo import UpdateMany
+from pymongo import DeleteMany, UpdateMany
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hub.domain.events import Event, Position
 from hub.stores.heads import Head
-from hub.stores.mongo import Collection, Database, Document
-
-_DUPLICATE_KEY = 11000
+from hub.stores.mongo import Collection, Database, Document, duplicates
 
 
 class AlreadyStored(Exception):
@@ -36,8 +34,7 @@ class Events:
         try:
             await self._events.insert_many([_document(event) for event in events], ordered=True)
         except BulkWriteError as error:
-            if error.details["writeErrors"][0]["code"] != _DUPLICATE_KEY:
-                raise
+            duplicates(error)
             raise AlreadyStored from error
         except DuplicateKeyError as error:
             raise AlreadyStored from error
@@ -61,9 +58,10 @@ class Events:
         yet; in one round trip."""
         if before:
             expired = [
-                {"channel": channel, "expireAt": {"$lte": at}} for channel, at in before.items()
+                DeleteMany({"channel": channel, "expireAt": {"$lte": at}})
+                for channel, at in before.items()
             ]
-            await self._events.delete_many({"$or": expired})
+            await self._events.bulk_write(expired, ordered=False)
 
     async def by_ids(self, ids: Iterable[str]) -> dict[str, Event]:
         """Those of ``ids`` that are stored, in one round trip."""

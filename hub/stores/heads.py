@@ -24,12 +24,11 @@ from hub.domain.events import Position
 from hub.domain.jobs import TERMINAL, Job
 from hub.domain.patience import PATIENCE
 from hub.stores.coalescing import CoalescedReads
-from hub.stores.mongo import Collection, Database, Document
+from hub.stores.mongo import Collection, Database, Document, duplicates
 
 REMEMBERED: Final = timedelta(days=1)
 """How long the head of a job stays after the job is not kept any more."""
 
-_DUPLICATE_KEY: Final = 11000
 _READ_AT_ONCE: Final = 64  # callers share a read up to here: of jobs, that is 130 KB
 
 
@@ -128,16 +127,22 @@ class Heads:
 
     async def advance(self, heads: Sequence[Head]) -> None:
         """Stores heads, in one round trip; one that is further already stays as it is. That of a
-        job which was started anew replaces what is left of its former life."""
+        job which was started anew replaces what is left of its former life, in another."""
         if not heads:
             return
         updates = [UpdateOne(_behind(head), _update(head), upsert=True) for head in heads]
         try:
             await self._channels.bulk_write(updates, ordered=False)
         except BulkWriteError as error:
-            # An upsert that found its head further along tries to insert and collides.
-            if any(each["code"] != _DUPLICATE_KEY for each in error.details["writeErrors"]):
-                raise
+            # An upsert that found another head than it looks for tries to insert and collides.
+            others = [heads[each["index"]] for each in duplicates(error)]
+            await self._replace([head for head in others if head.job is not None])
+
+    async def _replace(self, heads: Sequence[Head]) -> None:
+        """Stores heads over what is left of former lives, where that is what is stored."""
+        updates = [UpdateOne(_former(head), _update(head)) for head in heads]
+        if updates:
+            await self._channels.bulk_write(updates, ordered=False)
 
     async def _find(self, channels: list[str]) -> dict[str, Document]:
         """The documents by channel. MongoDB's own size of a first batch is 101 documents: more
@@ -147,12 +152,15 @@ class Heads:
 
 
 def _behind(head: Head) -> Document:
-    """Matches what ``head`` may be written over."""
-    further = {"offset": {"$lte": head.offset}}
-    if head.job is None:
-        return {"_id": head.channel, **further}
-    former = {"keptUntil": {"$lte": head.job.started_at}}
-    return {"_id": head.channel, "$or": [{"epoch": head.epoch, **further}, former]}
+    """Matches what ``head`` goes on from."""
+    life = {} if head.job is None else {"epoch": head.epoch}
+    return {"_id": head.channel, **life, "offset": {"$lte": head.offset}}
+
+
+def _former(head: Head) -> Document:
+    """Matches what is left of a job's former life."""
+    assert head.job is not None  # noqa: S101 - as chosen above
+    return {"_id": head.channel, "keptUntil": {"$lte": head.job.started_at}}
 
 
 def _update(head: Head) -> Document:

@@ -20,10 +20,9 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hub.domain.events import Position
 from hub.domain.inbox import TOPICS_AT_MOST, Everybody, Member, Preferences, Settled
-from hub.stores.mongo import Collection, Database, Document
+from hub.stores.mongo import Collection, Database, Document, duplicates
 
 _EVERYBODY: Final = ""  # the document that is of no user
-_DUPLICATE_KEY: Final = 11000
 _REMEMBERED: Final = 100
 
 
@@ -81,7 +80,7 @@ class Inboxes:
             except BulkWriteError as error:
                 # The cause is known, or another one made the document in the same moment: of that
                 # the second time tells.
-                failed = _duplicates(error)
+                failed = duplicates(error)
                 if last:
                     return
                 writes = [writes[each["index"]] for each in failed]
@@ -136,7 +135,7 @@ class Inboxes:
                 [{"_id": user, **since} for user in users], ordered=False
             )
         except BulkWriteError as error:
-            known = {users[each["index"]] for each in _duplicates(error)}
+            known = {users[each["index"]] for each in duplicates(error)}
             query = {"_id": {"$in": [*known]}, "since": None}
             await self._inboxes.update_many(query, {"$set": since, "$inc": {"version": 1}})
         return set(users) - known
@@ -184,16 +183,6 @@ class Inboxes:
                 continue
             return bool(result.modified_count or result.upserted_id is not None)
         return False
-
-
-def _duplicates(error: BulkWriteError) -> Sequence[Document]:
-    """The writes that met a document which is there already; raises ``error`` if any failed
-    otherwise."""
-    failed: Sequence[Document] = error.details["writeErrors"]
-    others = any(each["code"] != _DUPLICATE_KEY for each in failed)
-    if others or error.details["writeConcernErrors"]:
-        raise error
-    return failed
 
 
 def _position_fields(position: Position) -> Document:

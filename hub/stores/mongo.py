@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Any, Final
 
 from bson.codec_options import TypeDecoder, TypeRegistry
@@ -9,6 +10,7 @@ from bson.int64 import Int64
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
 
 from hub.domain.patience import PATIENCE
 from hub.stores.timing import Timing
@@ -18,6 +20,7 @@ Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]
 
 _CLOSING: Final = 1.0
+_DUPLICATE_KEY: Final = 11000
 _READ_TIMEOUT: Final = PATIENCE - 0.1  # it fails by itself before anybody gives it up
 
 AT_ONCE: Final = 50_000
@@ -59,6 +62,16 @@ async def close_mongo(client: AsyncMongoClient[Document]) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_CLOSING):
             await client.close()
+
+
+def duplicates(error: BulkWriteError) -> Sequence[Document]:
+    """The writes that met what is there already; raises ``error`` if any failed otherwise, or if
+    what was written is not safe yet."""
+    failed: Sequence[Document] = error.details["writeErrors"]
+    others = any(each["code"] != _DUPLICATE_KEY for each in failed)
+    if others or error.details.get("writeConcernErrors"):
+        raise error
+    return failed
 
 
 def _newest_first(name: str, *equal: str) -> IndexModel:

@@ -5,13 +5,14 @@ The two questions of the read state (``hub.domain.readstate``) are written apart
 the stamp of the mark that decided it: marks may be applied in any order, and again.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from collections.abc import Collection as Several
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from msgspec import Struct
-from pymongo import UpdateOne
+from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from hub.domain import times
@@ -26,12 +27,13 @@ from hub.stores.markings import (
     Marking,
     document_id,
     queries_of,
-    up_to,
     writes_of,
 )
-from hub.stores.mongo import AT_ONCE, Collection, Database, Document
+from hub.stores.mongo import AT_ONCE, Collection, Database, Document, duplicates
 
-_DUPLICATE_KEY: Final = 11000
+_Write = InsertOne[Document] | UpdateOne
+_AT_ONCE: Final = 500
+"""Notifications in one command, which has the time of any other."""
 _GRACE: Final = timedelta(days=30)
 """How long a notification is kept after it stopped counting: long enough for its user's count to
 be told so."""
@@ -74,7 +76,7 @@ class Notifications:
         self._notifications: Collection = db["notifications"]
 
     async def put(self, items: Sequence[Item]) -> set[tuple[str, str]]:
-        """Stores items in one round trip; gives (recipient, id) of those that are new.
+        """Stores items, hundreds in one round trip; gives (recipient, id) of those that are new.
 
         One that is stored already stays as it is. One with a dedupe key takes the place of the
         recipient's unread one with that key, if there is one that has not ended by now; of several
@@ -82,15 +84,24 @@ class Notifications:
         """
         if not items:
             return set()
-        firsts, writes = _writes(items, times.now())
+        new = set()
+        writes = _writes(items, times.now())
+        for start in range(0, len(writes), _AT_ONCE):
+            some = writes[start : start + _AT_ONCE]
+            stored = await self._put([write for _, write in some])
+            new |= {(some[index][0].recipient, some[index][0].id) for index in stored}
+        return new
+
+    async def _put(self, writes: Sequence[_Write]) -> set[int]:
+        """Which of them made a document."""
+        inserts = {index for index, each in enumerate(writes) if isinstance(each, InsertOne)}
         try:
             result = await self._notifications.bulk_write(writes, ordered=False)
-            new: Iterable[int] = result.upserted_ids or ()
         except BulkWriteError as error:
-            # It is there, but read meanwhile, or another writer was faster.
-            _reraise_unless_duplicates(error)
-            new = [each["index"] for each in error.details["upserted"]]
-        return {(firsts[index].recipient, firsts[index].id) for index in new}
+            # It is there; or, with a dedupe key, read meanwhile, or another writer was faster.
+            known = {each["index"] for each in duplicates(error)}
+            return inserts - known | {each["index"] for each in error.details["upserted"]}
+        return inserts | set(result.upserted_ids or ())
 
     async def keyed(self, items: Sequence[Item]) -> dict[tuple[str, str], list[Placed]]:
         """All that is stored under the (recipient, dedupe key) of ``items``, oldest first."""
@@ -121,17 +132,19 @@ class Notifications:
 
     async def would_change(self, marking: Marking) -> Change:
         """What ``mark`` would change of the recipient's notifications, were no answer in the way
-        that was given by a clock further ahead; in one round trip for each of its places."""
-        count, latest = 0, ""
-        for query in queries_of(marking):
-            stamps = {name: {"$max": f"${name}"} for name in ("readStamp", "dismissStamp")}
-            found: Document = {"_id": None, "n": {"$sum": 1}, **stamps}
-            pipeline: list[Mapping[str, Any]] = [{"$match": query}, {"$group": found}]
-            cursor = await self._notifications.aggregate(pipeline)
-            for each in await cursor.to_list():
-                count += each["n"]
-                latest = max(latest, *(each[name] for name in stamps))
-        return Change(count, latest)
+        that was given by a clock further ahead; as many round trips as ranges, at once."""
+        changes = await asyncio.gather(*map(self._change, queries_of(marking)))
+        return Change(
+            sum(each.count for each in changes), max((each.latest for each in changes), default="")
+        )
+
+    async def _change(self, query: Document) -> Change:
+        stamps = {name: {"$max": f"${name}"} for name in ("readStamp", "dismissStamp")}
+        found: Document = {"_id": None, "n": {"$sum": 1}, **stamps}
+        cursor = await self._notifications.aggregate([{"$match": query}, {"$group": found}])
+        for each in await cursor.to_list():
+            return Change(each["n"], max(each[name] for name in stamps))
+        return Change()
 
     async def count(self, users: Several[str]) -> dict[str, Count]:
         """What is stored as unread for those of ``users`` who have any, in one round trip."""
@@ -196,34 +209,45 @@ class Notifications:
         now: datetime,
     ) -> list[Item]:
         """Up to ``limit`` notifications older than ``before``, newest first: one range of an
-        index. None that has ended by ``now``: not all of these are noted as expired."""
+        index, read again only if several came in the millisecond of ``before``. None that has ended
+        by ``now``: not all of these are noted as expired."""
         either = {} if type is None and scope is None else {"read": EITHER}
         query = {"recipient": recipient, **either, **FILTERS[filter], "endsAt": {"$gt": now}}
         if type is not None:
             query["type"] = type
         if scope is not None:
             query["scope"] = scope
-        if before is not None:
-            query |= up_to(before, "$lt")
-        cursor = self._notifications.find(query).sort([("createdAt", -1), ("id", -1)]).limit(limit)
+        if before is None:
+            return await self._newest(query, limit)
+        query["createdAt"] = {"$lte": before.at}
+        wanted = limit + 1  # with the one at ``before``
+        while True:
+            found = await self._newest(query, wanted)
+            older = [each for each in found if each.key < before]
+            if len(older) >= limit or len(found) < wanted:
+                return older[:limit]
+            wanted *= 2
+
+    async def _newest(self, query: Document, limit: int) -> list[Item]:
+        order = [("createdAt", -1), ("id", -1)]
+        cursor = self._notifications.find(query, batch_size=limit + 1).sort(order).limit(limit)
         return [_item(document) for document in await cursor.to_list()]
 
 
-def _writes(items: Sequence[Item], now: datetime) -> tuple[list[Item], list[UpdateOne]]:
-    """The writes, and the item that each would insert."""
+def _writes(items: Sequence[Item], now: datetime) -> list[tuple[Item, _Write]]:
+    """The writes, each with the item that it would insert."""
     grouped: dict[tuple[str, ...], list[Item]] = {}
     for item in items:
         place = (item.recipient, item.id) if item.dedupe_key is None else _dedupe_place(item)
         grouped.setdefault(place, []).append(item)
-    firsts = [group[0] for group in grouped.values()]
-    return firsts, [_write(group[0], group[-1], now) for group in grouped.values()]
+    return [(group[0], _write(group[0], group[-1], now)) for group in grouped.values()]
 
 
 def _dedupe_place(item: Item) -> tuple[str, ...]:
     return (item.recipient, "", item.dedupe_key or "")
 
 
-def _write(first: Item, last: Item, now: datetime) -> UpdateOne:
+def _write(first: Item, last: Item, now: datetime) -> _Write:
     says = {
         "content": last.content,
         "type": last.content["type"],
@@ -246,9 +270,8 @@ def _write(first: Item, last: Item, now: datetime) -> UpdateOne:
         "dismissStamp": first.state.dismiss_stamp,
     }
     if first.dedupe_key is None:
-        own = {"_id": document_id(first.recipient, first.id)}
-        rest = {"recipient": first.recipient, "id": first.id, **says, **state}
-        return UpdateOne(own, {"$setOnInsert": rest}, upsert=True)
+        own = {"_id": document_id(first.recipient, first.id), "recipient": first.recipient}
+        return InsertOne({**own, "id": first.id, **says, **state})
     for known in UNREAD:  # the filter says so already
         del state[known]
     current = {**UNREAD, "endsAt": {"$gt": max(first.created_at, now)}}
@@ -276,8 +299,3 @@ def _item(document: Document) -> Item:
         expired=document["expired"],
         came=document["came"],
     )
-
-
-def _reraise_unless_duplicates(error: BulkWriteError) -> None:
-    if any(each["code"] != _DUPLICATE_KEY for each in error.details["writeErrors"]):
-        raise error

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+from pymongo.errors import BulkWriteError
+
 from config.settings import Settings
-from hub.stores.mongo import close_mongo, open_mongo
+from hub.stores.mongo import close_mongo, duplicates, open_mongo
 
 
 async def test_large_integers_come_back_as_integers(settings: Settings) -> None:
@@ -20,3 +23,23 @@ async def test_large_integers_come_back_as_integers(settings: Settings) -> None:
     assert found["data"] == kept
     assert type(found["data"]["large"]) is int
     assert type(found["data"]["deep"][0]["n"]) is int
+
+
+REPEATED, REFUSED = {"index": 1, "code": 11000}, {"index": 2, "code": 64}
+
+
+def test_what_is_there_already_is_no_failure() -> None:
+    assert duplicates(BulkWriteError({"writeErrors": [REPEATED]})) == [REPEATED]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"writeErrors": [REPEATED, REFUSED]},
+        {"writeErrors": [], "writeConcernErrors": [REFUSED]},
+        {"writeErrors": [REPEATED], "writeConcernErrors": [REFUSED]},
+    ],
+)
+def test_what_was_refused_or_is_not_safe_is_a_failure(details: dict[str, object]) -> None:
+    with pytest.raises(BulkWriteError):
+        duplicates(BulkWriteError(details))

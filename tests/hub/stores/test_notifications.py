@@ -88,3 +88,36 @@ async def test_a_repeat_does_not_revive_what_has_ended(store: Notifications) -> 
         str(ended.id): "old",
         str(repeat.id): "new",
     }
+
+
+async def test_more_than_goes_into_one_command_is_stored_and_what_is_there_is_not_new(
+    store: Notifications,
+) -> None:
+    at, keep = samples.after(0), timedelta(days=9000)
+    items = [notifications.item(samples.notification(n, "u1"), "u1", at, keep) for n in range(1200)]
+    names = [(each.recipient, each.id) for each in items]
+    assert await store.put(items[::2]) == set(names[::2])
+    assert await store.put([*items, *items[:3]]) == set(names[1::2])
+    assert len([each async for each in store.everything("u1")]) == len(items)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 50])
+async def test_pages_of_what_came_in_one_millisecond_miss_and_repeat_nothing(
+    store: Notifications, limit: int
+) -> None:
+    now, keep = times.now(), timedelta(days=1)
+    items = [
+        notifications.item(
+            samples.notification(n, "u1"), "u1", now - timedelta(milliseconds=n // 20), keep
+        )
+        for n in range(50)
+    ]
+    await store.put(items)
+    pages, before = [], None
+    while page := await store.page("u1", "ALL", before=before, limit=limit, now=now):
+        pages += page
+        before = page[-1].key
+        assert len(page) == limit or len(pages) == len(items)
+    assert [each.id for each in pages] == [
+        each.id for each in sorted(items, key=lambda each: each.key, reverse=True)
+    ]
