@@ -9,8 +9,12 @@ beside them, in the same heartbeat and so at the same speed, as a share of the h
 with an administrator less the median without. ``control`` is the same of slots in which nothing is
 done for anybody. How far both can be trusted says a bootstrap of the heartbeats.
 
-What somebody who looks would make every delivery dearer by, this cannot see. That is in the plain
-means, which are told beside it, with an interval of their own.
+What somebody who looks would make every delivery dearer by, this cannot see. For that a twin runs
+beside: a second hub of its own, with as many clients and the same load, at which nobody ever looks,
+on the same core at the same time. ``all`` is by how much more the node uses for each second of its
+twin while somebody looks than while nobody does, phases compared with the ones beside them;
+whatever speed the machine has, it has for both. How far that can be trusted says a bootstrap of the
+pairs of phases.
 """
 
 from __future__ import annotations
@@ -19,9 +23,10 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from math import exp, log
 from statistics import fmean, median
 from typing import Final
 
@@ -30,7 +35,7 @@ import aiohttp
 from bench.load.client import Row
 from bench.measure import Steal, cpu_time
 from bench.report import Column, View
-from bench.runs import Crowd, crowd, feed_paced
+from bench.runs import Crowd, crowd, feed_paced, started
 from bench.servers.base import FeedShape, Server
 from bench.servers.hub import Hub
 from hub.services.admin.stats import EVERY
@@ -80,9 +85,15 @@ class Phase:
 
     looks: bool
     beats: Sequence[Beat]
+    twin: Sequence[Beat]
     deliveries: int
     expected: int
     figures: int
+
+    @property
+    def relative(self) -> float:
+        """What the node used for each second that its twin used."""
+        return sum(map(sum, self.beats)) / sum(map(sum, self.twin))
 
 
 async def measure(server: Server, load: Load, tell: Tell) -> AsyncIterator[Row]:
@@ -90,27 +101,34 @@ async def measure(server: Server, load: Load, tell: Tell) -> AsyncIterator[Row]:
     how many percent it ``differs``, and between what that lies (``differs_low`` and ``_high``)."""
     if not isinstance(server, Hub):
         raise TypeError("only the hub has administrators")
-    async with crowd(server, load.clients, load.rooms) as ready:
-        await _play(ready, load, EVERY)
+    async with (
+        started(Hub) as twin,
+        crowd(server, load.clients, load.rooms) as ready,
+        crowd(twin, load.clients, load.rooms) as beside,
+    ):
+        await asyncio.gather(_play(ready, load, EVERY), _play(beside, load, EVERY))
         steal, phases = Steal.start(), list[Phase]()
         for number in range(load.pairs):
             for looks in _ORDERS[number % 2]:
-                phases.append(await _phase(server, ready, load, looks=looks))
-            found = served(by_kind(phases))
-            tell(f"{number + 1} of {load.pairs} pairs: {found:+.2f} % so far")
+                phases.append(await _phase(server, ready, beside, load, looks=looks))
+            found = served(by_kind(phases)), relative(phases)
+            tell("{} of {} pairs: {:+.2f} %, all {:+.2f} %".format(number + 1, load.pairs, *found))
         for row in rows(phases):
             yield row | {"members": load.members, "steal": round(steal.share(), 3)}
 
 
-async def _phase(server: Hub, ready: Crowd, load: Load, *, looks: bool) -> Phase:
+async def _phase(server: Hub, ready: Crowd, beside: Crowd, load: Load, *, looks: bool) -> Phase:
     async with administrator(server) if looks else nullcontext([0]) as seen:
         await asyncio.sleep(_SETTLE)
         await asyncio.sleep(EVERY - (time.time() - _BETWEEN * EVERY) % EVERY)
         figures = seen[0]
-        reading = asyncio.create_task(_read(server.pid, load.beats))
-        row = await _play(ready, load, load.beats * EVERY)
-        beats = await reading
-        return Phase(looks, beats, row["deliveries"], row["expected"], seen[0] - figures)
+        beats, twin, row, _ = await asyncio.gather(
+            _read(server.pid, load.beats),
+            _read(beside.server.pid, load.beats),
+            _play(ready, load, load.beats * EVERY),
+            _play(beside, load, load.beats * EVERY),
+        )
+        return Phase(looks, beats, twin, row["deliveries"], row["expected"], seen[0] - figures)
 
 
 async def _read(pid: int, beats: int) -> list[Beat]:
@@ -131,10 +149,34 @@ def by_kind(phases: Sequence[Phase]) -> Kinds:
     return without, [beat for each in phases if each.looks for beat in each.beats]
 
 
-def mean(kinds: Kinds) -> float:
-    """By how many percent the heartbeats with an administrator cost more, on average."""
-    without, with_one = (fmean(map(sum, beats)) for beats in kinds)
-    return 100 * (with_one / without - 1)
+def relative(phases: Sequence[Phase]) -> float:
+    """By how many percent the node uses more, beside its twin, while an administrator looks."""
+    return _percent(differences(phases))
+
+
+def differences(phases: Sequence[Phase]) -> list[float]:
+    """Of each pair of phases, the logarithm of what an administrator makes the node use, beside
+    its twin."""
+    pairs = zip(phases[::2], phases[1::2], strict=True)
+    return [
+        (log(one.relative) - log(other.relative)) * (1 if one.looks else -1) for one, other in pairs
+    ]
+
+
+def relative_interval(phases: Sequence[Phase]) -> tuple[float, float]:
+    """Between what that lies in 95 % of resamples."""
+    draw, found = random.Random(1), differences(phases)
+    return _middle(_percent(draw.choices(found, k=len(found))) for _ in range(_RESAMPLES))
+
+
+def _percent(logarithms: Sequence[float]) -> float:
+    return 100 * (exp(fmean(logarithms)) - 1)
+
+
+def _middle(found: Iterable[float]) -> tuple[float, float]:
+    """What 95 % lie between."""
+    ordered = sorted(found)
+    return ordered[_RESAMPLES // 40], ordered[-_RESAMPLES // 40]
 
 
 def served(kinds: Kinds) -> float:
@@ -162,11 +204,10 @@ def _excess(beat: Beat, slots: Sequence[int]) -> float:
 def interval(kinds: Kinds, cost: Callable[[Kinds], float]) -> tuple[float, float]:
     """Between what a cost lies in 95 % of resamples."""
     draw, (without, with_one) = random.Random(1), kinds  # the same figures for the same heartbeats
-    found = sorted(
+    return _middle(
         cost((draw.choices(without, k=len(without)), draw.choices(with_one, k=len(with_one))))
         for _ in range(_RESAMPLES)
     )
-    return found[_RESAMPLES // 40], found[-_RESAMPLES // 40]
 
 
 def rows(phases: Sequence[Phase]) -> list[Row]:
@@ -188,10 +229,15 @@ def rows(phases: Sequence[Phase]) -> list[Row]:
         }
         if looks:
             row["target"] = TARGET
-            for name, cost in (("differs", served), ("control", control), ("plain", mean)):
-                low, high = interval(kinds, cost)
-                row[name] = round(cost(kinds), 2)
-                row |= {f"{name}_low": round(low, 2), f"{name}_high": round(high, 2)}
+            found = {
+                "differs": (served(kinds), interval(kinds, served)),
+                "control": (control(kinds), interval(kinds, control)),
+                "all": (relative(phases), relative_interval(phases)),
+            }
+            for name, (cost, (low, high)) in found.items():
+                row |= {name: round(cost, 2), f"{name}_low": round(low, 2)}
+                row[f"{name}_high"] = round(high, 2)
+            row["pairs"] = [round(100 * each, 2) for each in differences(phases)]
         row["slots_us"] = [[round(1e6 * slot) for slot in beat] for beat in beats]
         told.append(row)
     return told
@@ -233,9 +279,9 @@ VIEW = View(
         Column("differs_low", "from", 2),
         Column("differs_high", "to", 2),
         Column("control", "control %", 2),
-        Column("plain", "means differ %", 1),
-        Column("plain_low", "from", 1),
-        Column("plain_high", "to", 1),
+        Column("all", "all CPU %", 2),
+        Column("all_low", "from", 2),
+        Column("all_high", "to", 2),
         Column("noise", "beats vary %", 1),
         Column("figures", "seen", 0),
     ],

@@ -1,6 +1,7 @@
 """The parts that figures depend on: feeds, meters, medians."""
 
 import json
+import random
 import struct
 import subprocess
 import sys
@@ -12,7 +13,15 @@ from bench.feeds import Record, write_feed
 from bench.measure import tree, usage
 from bench.payload import envelope, stamp
 from bench.report import Column, View, advantage, medians
-from bench.scenarios.admin import Phase, control, interval, mean, rows, served
+from bench.scenarios.admin import (
+    Phase,
+    control,
+    interval,
+    relative,
+    relative_interval,
+    rows,
+    served,
+)
 from bench.servers.base import FeedShape
 from bench.servers.hub import live_records
 from hub.broker.hotlog import parse_live
@@ -113,16 +122,27 @@ def test_what_looking_costs_is_seen_through_what_the_machine_does() -> None:
     assert 2.9 < low <= served(kinds) <= high < 3.1
     assert control(kinds) == 0
     assert served((kinds[0], kinds[0])) == 0
-    low, high = interval(kinds, mean)
-    assert high - low > 10
+
+
+def test_what_looking_costs_in_all_is_seen_beside_a_twin() -> None:
+    dice, phases = random.Random(1), list[Phase]()
+    for number in range(40):
+        looks, speed = number % 4 in (1, 2), dice.uniform(0.5, 2)
+        mine = 1 + 0.02 * looks + dice.gauss(0, 0.005)
+        phases.append(Phase(looks, [[speed * mine] * 16], [[speed] * 16], 1, 1, 0))
+    low, high = relative_interval(phases)
+    assert low < relative(phases) < high
+    assert 1.2 < low < high < 2.8
 
 
 def test_both_kinds_are_told_of() -> None:
     kinds = beats(4, looks=False), beats(4, looks=True)
-    phases = [Phase(looks, kinds[looks], 1000, 1000, 4 * looks) for looks in (False, True)]
+    phases = [
+        Phase(looks, kinds[looks], kinds[0], 1000, 1000, 4 * looks) for looks in (False, True)
+    ]
     without, with_one = rows(phases)
     assert "differs" not in without
     assert with_one["differs"] == round(served(kinds), 2)
-    assert with_one["plain"] == round(mean(kinds), 2)
+    assert with_one["all"] == round(relative(phases), 2) > 0
     assert (without["figures"], with_one["figures"]) == (0, 4)
     assert without["cpu_per_delivery"] == round(1e6 * sum(map(sum, kinds[0])) / 1000, 2)
