@@ -127,7 +127,7 @@ export class ConsoleTail extends ConsoleElement {
   #columns(): Column<Numbered>[] {
     const { words: { tail }, language: lang } = this;
     return [
-      { label: tail.at, cell: ({ at }) => html`<span class="number nowrap">${exact(lang, at)}</span>` },
+      { label: tail.at, cell: ({ at }) => html`<span class="number nowrap">${at === null ? "–" : exact(lang, at)}</span>` },
       { label: tail.step, cell: ({ step }) => html`<span class="tag ${TONES[step]}">${tail.steps[step]}</span>` },
       { label: tail.type, cell: ({ type }) => html`<span class="mono">${type}</span>`, wide: true },
       { label: tail.where, cell: ({ node, userId, door, sid }) => html`<span class="mono keep">${node}</span>${userId ? html`<br /><span class="muted small-text">${userId} · ${door} · ${sid}</span>` : nothing}` },

@@ -117,8 +117,8 @@ export class ConsoleTrace extends ConsoleElement {
       { label: words.user, cell: ({ userId }) => html`<a href=${`#/connections?user=${encodeURIComponent(userId)}`}>${userId}</a>` },
       { label: words.door, cell: ({ door }) => door },
       { label: words.connection, cell: ({ sid }) => html`<span class="mono">${sid}</span>`, wide: true },
-      { label: words.at, cell: ({ writtenAt }) => html`<span class="number nowrap">${exact(lang, writtenAt)}</span>` },
-      { label: words.after, cell: ({ writtenAt }) => (trace.acceptedAt ? ms(lang, Math.max(0, Date.parse(writtenAt) - Date.parse(trace.acceptedAt))) : ""), number: true },
+      { label: words.at, cell: ({ writtenAt }) => html`<span class="number nowrap">${writtenAt === null ? words.notYet : exact(lang, writtenAt)}</span>` },
+      { label: words.after, cell: ({ writtenAt }) => (trace.acceptedAt && writtenAt ? ms(lang, Math.max(0, Date.parse(writtenAt) - Date.parse(trace.acceptedAt))) : ""), number: true },
     ];
   }
 }
