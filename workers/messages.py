@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from hub.domain import codes, ids
-from hub.domain.publications import MAX_BYTES, AnyPublication, parse_publication
+from hub.domain.parsing import parse_publication
+from hub.domain.publications import MAX_BYTES, AnyPublication
 from workers.errors import PublicationInvalid
 
 Result = TypeVar("Result")

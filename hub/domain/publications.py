@@ -1,20 +1,15 @@
-"""Publications: what workers report, on every path alike (contract sections 5 and 10).
+"""Publications: the shapes of what workers report, on every path alike (contract sections 5 and
+10). What a shape alone cannot say is checked by ``hub.domain.parsing``."""
 
-``parse_publication`` is the only door: what passes it can be stored and delivered, what does not
-is refused with INVALID_REQUEST naming the field.
-"""
-
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from hub.domain import channels, codes, ids, storable
+from hub.domain import channels, ids
 from hub.domain.inbox import NEVER
-from hub.domain.shapes import explain
 
 MAX_BYTES: Final = 65_536
 """Largest publication, as encoded JSON (contract 10)."""
@@ -22,8 +17,6 @@ MAX_BYTES: Final = 65_536
 MARKED_AT_MOST: Final = 500
 """Notifications that one command marks by their ids."""
 
-_SCHEME: Final = re.compile(r"([^/?#:]*):")
-_HIDING: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 
 UserId = Annotated[str, Meta(pattern=ids.USER_ID)]
 UpperSnake = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}\Z")]
@@ -135,7 +128,9 @@ class Publication(Struct, frozen=True, forbid_unknown_fields=True, rename="camel
         return msgspec.json.encode({"kind": self.kind, **fields})
 
 
-class _JobPublication(Publication, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class JobPublication(Publication, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What is reported of a job."""
+
     job_id: UserId
 
     @property
@@ -143,7 +138,7 @@ class _JobPublication(Publication, frozen=True, forbid_unknown_fields=True, rena
         return channels.job_channel(self.job_id)
 
 
-class JobStarted(_JobPublication, frozen=True, kw_only=True, omit_defaults=True):
+class JobStarted(JobPublication, frozen=True, kw_only=True, omit_defaults=True):
     """A job begins; it is stored as CREATED and is no event."""
 
     kind = "JOB"
@@ -157,7 +152,7 @@ class JobStarted(_JobPublication, frozen=True, kw_only=True, omit_defaults=True)
     data: dict[str, Any] = {}
 
 
-class JobEvent(_JobPublication, frozen=True, kw_only=True):
+class JobEvent(JobPublication, frozen=True, kw_only=True):
     """Something happened in a job; ``data`` is shaped as ``JOB_EVENT_DATA`` says of its type."""
 
     kind = "JOB"
@@ -175,7 +170,7 @@ class ActivityDetail(_Strict, frozen=True):
     message: LongText | UnsetType = UNSET
 
 
-class Activity(_JobPublication, frozen=True, kw_only=True):
+class Activity(JobPublication, frozen=True, kw_only=True):
     """Replaces the snapshot's ``currentActivity``; None clears it."""
 
     kind = "ACTIVITY"
@@ -301,161 +296,6 @@ class TopicEvent(Publication, frozen=True, kw_only=True):
 AnyPublication = (
     JobStarted | JobEvent | Activity | Notification | TopicEvent | InboxChanged | AnnouncementsEnded
 )
-
-
-_KINDS: Final = "must be JOB, NOTIFICATION, ACTIVITY or EVENT"
-
-
-class _Head(Struct):
-    """Just enough of a publication to know which shape to expect."""
-
-    kind: str | UnsetType = UNSET
-    type: Any = UNSET
-
-
-def parse_publication(raw: bytes | str) -> AnyPublication:
-    """The publication that ``raw`` encodes.
-
-    Raises ``HubError``: PAYLOAD_TOO_LARGE over ``MAX_BYTES``, else INVALID_REQUEST naming the
-    field.
-    """
-    body = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
-    if len(body) > MAX_BYTES:
-        raise codes.HubError(
-            codes.PAYLOAD_TOO_LARGE, f"a publication has at most {MAX_BYTES} bytes, not {len(body)}"
-        )
-    try:
-        return _checked(_decode(body))
-    except msgspec.ValidationError as error:
-        raise explain(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise codes.invalid("payload", f"not JSON: {error}") from None
-
-
-def parse_item(item: object) -> AnyPublication:
-    """As ``parse_publication``, for a value that a caller sent and that was decoded already: what
-    only the hub may say is refused."""
-    try:
-        raw = msgspec.json.encode(item)
-    except (UnicodeEncodeError, RecursionError) as error:
-        raise codes.invalid("payload", f"not JSON: {error}") from None
-    publication = parse_publication(raw)
-    if isinstance(publication, InboxChanged | AnnouncementsEnded):
-        raise codes.invalid("kind", _KINDS)
-    if isinstance(publication, Notification) and publication.sender is not UNSET:
-        raise codes.invalid("sender", "unknown field")
-    return publication
-
-
-def _decode(body: bytes) -> AnyPublication:
-    head = msgspec.json.decode(body, type=_Head)
-    fields = _fields(body)
-    fields.pop("kind", None)
-    match head.kind:
-        case "JOB" if head.type == JOB_STARTED:
-            return msgspec.convert(fields, JobStarted)
-        case "JOB":
-            return _decode_job_event(fields)
-        case "ACTIVITY":
-            return msgspec.convert(fields, Activity)
-        case "NOTIFICATION":
-            return msgspec.convert(fields, Notification)
-        case "EVENT":
-            return msgspec.convert(fields, TopicEvent)
-        case "INBOX":
-            return msgspec.convert(fields, InboxChanged)
-        case "ENDED":
-            return msgspec.convert(fields, AnnouncementsEnded)
-        case _:
-            raise codes.invalid("kind", _KINDS)
-
-
-def _fields(body: bytes) -> dict[str, Any]:
-    """The members of the object; one that has no value (a number out of range) is named."""
-    fields = {}
-    for name, raw in msgspec.json.decode(body, type=dict[str, msgspec.Raw]).items():
-        try:
-            fields[name] = msgspec.json.decode(raw)
-        except msgspec.ValidationError as error:
-            raise _below(name, explain(error)) from None
-    return fields
-
-
-def _decode_job_event(fields: dict[str, Any]) -> JobEvent:
-    data = fields.pop("data", {})
-    head = msgspec.convert(fields, _JobEventHead)
-    shape = JOB_EVENT_DATA.get(head.type)
-    if shape is None:
-        known = ", ".join([JOB_STARTED, *JOB_EVENT_DATA])
-        raise codes.invalid("type", f"must be one of {known}")
-    try:
-        typed = msgspec.convert(data, shape)
-    except msgspec.ValidationError as error:
-        raise _below("data", explain(error)) from None
-    return JobEvent(id=head.id, job_id=head.job_id, type=head.type, data=typed)
-
-
-class _JobEventHead(_JobPublication, frozen=True, kw_only=True):
-    type: str
-
-
-def _below(parent: str, error: codes.HubError) -> codes.HubError:
-    detail = (error.details or [{"field": "", "message": error.message}])[0]
-    field = detail["field"]
-    path = parent if field in ("", "payload") else f"{parent}.{field}"
-    return codes.invalid(path, detail["message"])
-
-
-def _checked(publication: AnyPublication) -> AnyPublication:
-    """What a shape alone cannot say."""
-    match publication:
-        case JobEvent(data=StatusChanged(current_status="COMPLETED" | "FAILED" as status)):
-            raise codes.invalid("data.currentStatus", f"{status} is reported by JOB_{status}")
-        case TopicEvent():
-            _check_topic_event(publication)
-        case Notification():
-            _check_notification(publication)
-        case JobStarted() if publication.data:
-            raise codes.invalid("data", "JOB_STARTED has none")
-    return publication
-
-
-def _check_notification(publication: Notification) -> None:
-    to = publication.to
-    if to != "all" and (to.users is UNSET) == (to.topic is UNSET):
-        raise codes.invalid("to", 'must be {users: [..]}, {topic} or "all"')
-    if publication.dedupe_key is not UNSET and not publication.users:
-        raise codes.invalid("dedupeKey", "is per recipient: it goes with to.users only")
-    if publication.link is not UNSET and not _is_link(publication.link):
-        raise codes.invalid("link", "must be http(s)://… or a path on the same site")
-    if publication.data is not UNSET:
-        storable.check(publication.data, "data", max_bytes=16_384)
-    if isinstance(publication.expires_at, datetime):
-        try:
-            publication.expires_at.astimezone(UTC)
-        except OverflowError:
-            raise codes.invalid("expiresAt", "is not a time of the calendar in UTC") from None
-
-
-def _is_link(link: str) -> bool:
-    r"""Whether a click leads to a page and runs nothing. Browsers drop white space and control
-    characters in a URL, and read ``\\`` as ``/``."""
-    if _HIDING.search(link):
-        return False
-    scheme = _SCHEME.match(link)
-    if scheme is not None:
-        return scheme[1].lower() in ("http", "https") and link[scheme.end() :].startswith("//")
-    return bool(link) and not link.startswith("//")
-
-
-def _check_topic_event(publication: TopicEvent) -> None:
-    channel = channels.parse_channel(publication.topic_name)
-    if channel is None or channel.kind is not channels.Kind.TOPIC:
-        raise codes.invalid("channel", "must be topic:<name>")
-    if publication.type in RESERVED_TYPES:
-        raise codes.invalid("type", f"{publication.type} is the hub's own")
-    storable.check(publication.data, "data")
-
 
 PUBLICATION_KINDS: Final = tuple(shape.kind for shape in get_args(AnyPublication))
 """The ``kind`` of each shape, for documents and tests."""

@@ -9,7 +9,8 @@ import msgspec
 from hub.broker.journal import Journal
 from hub.broker.receipts import Receipt, Receipts, StoredReceipt
 from hub.domain import codes
-from hub.domain.publications import AnyPublication, Notification, parse_item
+from hub.domain.parsing import parse_item
+from hub.domain.publications import AnyPublication, Notification
 from hub.services.patience import patiently
 
 ITEMS_AT_MOST: Final = 500

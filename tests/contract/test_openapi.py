@@ -16,7 +16,7 @@ from aiohttp import web
 
 from hub import __version__, app
 from hub.domain import codes
-from hub.domain.publications import parse_item
+from hub.domain.parsing import parse_item
 from hub.gateways.http import examples
 from hub.gateways.http.openapi import document
 from hub.gateways.http.operation import Operation

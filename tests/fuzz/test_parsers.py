@@ -22,7 +22,7 @@ from hub.domain.channels import parse_channel
 from hub.domain.codes import CATALOGUE, HubError
 from hub.domain.emissions import NotTaken, parse_emission
 from hub.domain.events import Position
-from hub.domain.publications import parse_item, parse_publication
+from hub.domain.parsing import parse_item, parse_publication
 from hub.domain.recovery import parse_itinerary, parse_mark
 from hub.domain.shapes import parse
 from hub.gateways import doors

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from hub.domain.publications import MAX_BYTES, AnyPublication, parse_publication
+from hub.domain.parsing import parse_publication
+from hub.domain.publications import MAX_BYTES, AnyPublication
 from workers.errors import PublicationInvalid
 from workers.messages import TEAM_EXECUTION, JobMessages, Messages
 

@@ -16,7 +16,7 @@ import workers
 from config.settings import Settings
 from hub.broker.keys import Keys
 from hub.domain.channels import job_channel
-from hub.domain.publications import parse_publication
+from hub.domain.parsing import parse_publication
 from hub.embedded import RedisServer
 from tests.support.outages import Way, give_back, take_away
 from workers import PublicationInvalid, Publisher, RedisUnavailable, SyncPublisher

@@ -18,8 +18,8 @@ from hub.domain.shapes import parse
 from hub.domain.versions import SPOKEN, Versions
 from hub.gateways.allowance import Allowance
 from hub.gateways.endings import note_end
+from hub.gateways.sio.answers import closing_fields, ok
 from hub.gateways.sio.commands import RESERVED
-from hub.gateways.sio.connection import closing_fields, ok
 from hub.gateways.sio.hub import Spoken, spoken_by
 from hub.gateways.sio.server import Client
 from hub.services.admin.stats import EVERY, Stats

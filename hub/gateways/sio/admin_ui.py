@@ -20,7 +20,7 @@ from hub.domain.principal import Principal
 from hub.domain.shapes import parse
 from hub.gateways.endings import note_end
 from hub.gateways.sio.admin import AdminClient, bearer_of, stay_for
-from hub.gateways.sio.connection import ok
+from hub.gateways.sio.answers import ok
 from hub.gateways.sio.server import Client, RefusedAs
 from hub.services.admin.cluster import Cluster
 from hub.services.admin.logins import Given, Logins

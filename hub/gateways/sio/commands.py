@@ -9,7 +9,8 @@ from hub import metrics
 from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.shapes import parse
-from hub.gateways.sio.connection import Answer, Command, Connection, ok, position_fields
+from hub.gateways.sio.answers import Answer, ok, position_fields
+from hub.gateways.sio.connection import Command, Connection
 from hub.services.channels import Channels, required_channel
 from hub.services.following import Joined
 

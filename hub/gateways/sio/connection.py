@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -22,6 +22,7 @@ from hub.domain.versions import Version
 from hub.gateways.allowance import Allowance
 from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
+from hub.gateways.sio.answers import Answer, closing_fields, comes_back
 from hub.gateways.sio.server import Client
 from hub.services.guests import Stay
 from hub.services.recovery import Arrival, Session
@@ -321,7 +322,7 @@ class Connection:
         if self._socket.closed:
             return
         self.tell_closing(code, retry_after, message)
-        if not _comes_back(code):
+        if not comes_back(code):
             await self.client.disconnect()
         await self._socket.close(reason=code.name, code=code.ws or 1000)
 
@@ -454,42 +455,5 @@ def _head(event: str, payload: dict[str, Any]) -> bytes:
     return b"42" + msgspec.json.encode([event, payload])[:-1] + b',"'
 
 
-def _comes_back(code: codes.Code) -> bool:
-    """Whether a client is to come back by itself. From being idle its user brings it back."""
-    return code.retry and code is not codes.IDLE_TIMEOUT
-
-
-def closing_fields(
-    code: codes.Code, retry_after: float | None, message: str | None = None
-) -> dict[str, Any]:
-    """The payload of ``closing``."""
-    fields: dict[str, Any] = {"code": code.name, "message": message or code.message}
-    fields["reconnect"] = _comes_back(code)
-    if retry_after is not None:
-        fields["retryAfter"] = retry_after
-    return fields
-
-
-class Answer(Protocol):
-    """Sends the acknowledgement of a command; exactly one of these is to be called, once."""
-
-    def __call__(self, reply: dict[str, Any]) -> None:
-        """Sends it behind what was sent before."""
-
-    def in_turn(self, size: int, reply: Callable[[], dict[str, Any]]) -> None:
-        """Likewise; ``reply`` is called when everything before it was handed to the transport, so
-        it may say what the client has. ``size``: bytes, about."""
-
-
 Command = Callable[[Connection, Any, Answer], Awaitable[None]]
 """Handles a command's payload and answers, or raises ``HubError``."""
-
-
-def ok(data: dict[str, Any]) -> dict[str, Any]:
-    """``{ok: true, data}``"""
-    return {"ok": True, "data": data}
-
-
-def position_fields(channel: str, position: Position) -> dict[str, Any]:
-    """``{channel, epoch, offset}``"""
-    return {"channel": channel, "epoch": position.epoch, "offset": position.offset}

@@ -19,8 +19,9 @@ from hub.domain.versions import SPOKEN, Versions
 from hub.gateways.allowance import Allowance
 from hub.gateways.endings import note_end
 from hub.gateways.sio import packets
+from hub.gateways.sio.answers import position_fields
 from hub.gateways.sio.commands import RESERVED, Since, position_of
-from hub.gateways.sio.connection import Command, Connection, position_fields
+from hub.gateways.sio.connection import Command, Connection
 from hub.gateways.sio.server import Client
 from hub.gateways.sio.topics import Topics
 from hub.services.channels import Channels

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from hub.domain import codes, times
 from hub.domain.shapes import parse
-from hub.gateways.sio.connection import Answer, Command, Connection, ok
+from hub.gateways.sio.answers import Answer, ok
+from hub.gateways.sio.connection import Command, Connection
 from hub.services.channels import Channels
 from hub.services.guests import Guests
 from hub.services.identity import Identity

@@ -4,7 +4,8 @@ from typing import Any
 
 from hub.domain.shapes import parse
 from hub.gateways.inbox import ListNotifications, list_notifications, mark_notifications
-from hub.gateways.sio.connection import Answer, Command, Connection, ok
+from hub.gateways.sio.answers import Answer, ok
+from hub.gateways.sio.connection import Command, Connection
 from hub.services.inbox.inbox import Inbox
 
 

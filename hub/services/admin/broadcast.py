@@ -8,7 +8,8 @@ from msgspec import Struct
 from hub.broker.journal import Journal
 from hub.domain import channels, codes, ids, times
 from hub.domain.events import VERSION
-from hub.domain.publications import Notification, Recipients, Severity, parse_item
+from hub.domain.parsing import parse_item
+from hub.domain.publications import Notification, Recipients, Severity
 from hub.services.admin.cluster import Cluster
 from hub.services.admin.orders import Say
 from hub.services.patience import patiently

@@ -16,6 +16,7 @@ from hub.broker.journal import DeadLetter, Entry
 from hub.domain import channels, codes, jobs, notifications
 from hub.domain.events import Event
 from hub.domain.inbox import Announcement, Unread
+from hub.domain.parsing import parse_publication
 from hub.domain.publications import (
     Activity,
     AnnouncementsEnded,
@@ -25,7 +26,6 @@ from hub.domain.publications import (
     JobStarted,
     Notification,
     TopicEvent,
-    parse_publication,
 )
 from hub.services.ingest import followups
 from hub.services.ingest.inboxes import NO_INBOXES, Accepted, Prepared, is_over

@@ -10,7 +10,8 @@ from redis.exceptions import RedisError
 from hub.broker.hotlog import Batch, HotLog
 from hub.broker.journal import Journal
 from hub.domain import ids
-from hub.domain.publications import AnyPublication, parse_publication
+from hub.domain.parsing import parse_publication
+from hub.domain.publications import AnyPublication
 from tests.hub.broker.listening import KEYS
 
 CHANNELS = {KEYS.partition(f"topic:{n}"): f"topic:{n}" for n in range(200)}

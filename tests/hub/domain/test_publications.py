@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from hub.domain import channels
 from hub.domain.codes import INVALID_REQUEST, PAYLOAD_TOO_LARGE, HubError
+from hub.domain.parsing import parse_item, parse_publication
 from hub.domain.publications import (
     JOB_EVENT_DATA,
     MAX_BYTES,
@@ -17,8 +18,6 @@ from hub.domain.publications import (
     JobEvent,
     Notification,
     ScenarioCompleted,
-    parse_item,
-    parse_publication,
 )
 from tests.hub.domain import samples
 

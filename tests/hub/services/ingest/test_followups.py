@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hub.domain import ids
+from hub.domain.parsing import parse_publication
 from hub.domain.publications import (
     MAX_BYTES,
     JobCompleted,
@@ -12,7 +13,6 @@ from hub.domain.publications import (
     JobFailed,
     Notification,
     StatusChanged,
-    parse_publication,
 )
 from tests.hub.domain import samples
 from tests.hub.domain.samples import job_event, job_started, notification, scenario
