@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from pymongo import AsyncMongoClient
-from redis.asyncio import Redis
 
 from config.logs import setup_logging
 from config.settings import Rate, Settings
 from hub import ports
 from hub.embedded import MongoServer, RedisServer
 from tests.support import protocol, secrecy
+from tests.support.stores import emptied
 
 PLENTY = Rate(100_000, 1)
 JWT_SECRET = "a-secret-for-tests-of-at-least-32-bytes"
@@ -72,17 +70,14 @@ async def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 
 
 @pytest.fixture
-async def settings(redis_server: RedisServer, mongo_server: MongoServer) -> AsyncIterator[Settings]:
-    """Settings of a hub with an empty Redis and a database of its own, dropped afterwards."""
+async def settings(redis_server: RedisServer, mongo_server: MongoServer) -> Settings:
+    """Settings of a hub whose stores are empty."""
     await redis_server.start()
     await mongo_server.start()
-    async with Redis.from_url(redis_server.url) as redis:
-        await redis.flushall()
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    yield Settings(
+    settings = Settings(
         redis_url=redis_server.url,
         mongo_url=mongo_server.url,
-        mongo_db=name,
+        mongo_db="test",
         jwt_secret=SecretStr(JWT_SECRET),
         log_format="console",
         rate_commands=Rate(1000, 1),  # tests are in a hurry, and all of one address
@@ -91,11 +86,8 @@ async def settings(redis_server: RedisServer, mongo_server: MongoServer) -> Asyn
         rate_requests=PLENTY,
         rate_publishes=PLENTY,
     )
-    await mongo_server.start()
-    async with AsyncMongoClient[dict[str, object]](
-        mongo_server.url, serverMonitoringMode="poll"
-    ) as mongo:
-        await mongo.drop_database(name)
+    await emptied(settings)
+    return settings
 
 
 @pytest.fixture

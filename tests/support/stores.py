@@ -75,6 +75,19 @@ class Opened:
         return await reader.next(500, None) or await reader.next(500, None)
 
 
+async def emptied(settings: Settings) -> None:
+    """Takes everything out of both stores. Collections and indexes stay: making and dropping them
+    takes the stand-in for MongoDB seconds."""
+    async with Redis.from_url(settings.redis_url or "") as redis:
+        await redis.flushall()
+    async with AsyncMongoClient[dict[str, Any]](
+        settings.mongo_url, serverMonitoringMode="poll"
+    ) as mongo:
+        db = mongo[settings.mongo_db]
+        for name in await db.list_collection_names():
+            await db[name].delete_many({})
+
+
 @asynccontextmanager
 async def opened(
     settings: Settings, listeners: list[CommandListener] | None = None

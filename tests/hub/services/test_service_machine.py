@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -24,7 +23,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
-from redis.asyncio import Redis
 
 from config.settings import Settings
 from hub.delivery.message import Message, Reset
@@ -37,7 +35,7 @@ from hub.services.recovery import Return, Session
 from tests.hub.domain import samples
 from tests.hub.services.node import eventually, running_node
 from tests.hub.services.test_recovery import ALL, JOB, NEWS, U1, USER, Hub, recovering
-from tests.support.stores import Opened, opened
+from tests.support.stores import Opened, emptied, opened
 
 _LIVES = int(os.environ.get("HUB_LIVES", "0"))
 _ROUNDS = 16
@@ -523,10 +521,8 @@ def turn(dice: Random) -> list[Step]:
 
 @asynccontextmanager
 async def born(settings: Settings) -> AsyncIterator[Life]:
-    """A life in an empty Redis and a database of its own."""
-    settings = settings.model_copy(update={"mongo_db": f"test_{uuid.uuid4().hex[:12]}"})
-    async with Redis.from_url(str(settings.redis_url)) as redis:
-        await redis.flushall()
+    """A life in empty stores."""
+    await emptied(settings)
     async with (
         opened(settings) as stores,
         running_node(settings) as one,
@@ -535,11 +531,8 @@ async def born(settings: Settings) -> AsyncIterator[Life]:
         recovering(other, slots=1000) as there,
     ):
         life = Life(stores, [here, there])
-        try:
-            await life.start_job()
-            yield life
-        finally:
-            await stores.db.client.drop_database(stores.db.name)
+        await life.start_job()
+        yield life
 
 
 async def live(settings: Settings, seed: int) -> int:
