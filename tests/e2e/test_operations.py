@@ -18,24 +18,19 @@ from config.settings import Settings
 from hub.broker.keys import Keys
 from hub.domain import ids
 from hub.embedded import MongoServer, RedisServer
+from tests.support.guides import SHOWN_URL, blocks, commands
 from tests.support.process import ROOT, environment
 from tests.support.sioline import line
 from tests.support.system import System, running_system
 from tests.support.wait import eventually
 from workers import Publisher
 
-GUIDE = ROOT / "docs/operations.md"
+GUIDE = "docs/operations.md"
 
 
 def steps(heading: str) -> list[str]:
-    """The commands of a section."""
-    found, inside, console = [], False, False
-    for text in GUIDE.read_text().splitlines():
-        if text.startswith("## "):
-            inside = text == f"## {heading}"
-        console = text == "```console" if text.startswith("```") else console
-        if inside and console and text.startswith("$ "):
-            found.append(text.removeprefix("$ "))
+    """The commands of a section, or those before all sections."""
+    found = [each for block in blocks(GUIDE, "console", heading) for each in commands(block)]
     assert found, heading
     return found
 
@@ -169,10 +164,13 @@ async def test_a_stuck_partition_is_named(system: System) -> None:
 @pytest.mark.timeout(60)
 async def test_acting_from_a_shell_is_recorded(system: System) -> None:
     shell = Shell(system)
+    setup = [each.replace(SHOWN_URL, system.url) for each in steps("")]
     kick, broadcast = steps("Acting")
     async with line(system.url, system.token("u2")) as other:
         async with line(system.url, system.token()) as client:
-            assert (await shell.json(kick))["users"] == ["u1"]
+            assert (await shell.json("\n".join([*setup, kick]), HUB_URL="", HUB_TOKEN=""))[
+                "users"
+            ] == ["u1"]
             await client.until(lambda: client.closed)
         await shell.json(broadcast)
         await other.until(lambda: other.named("event"))
