@@ -25,8 +25,8 @@ let code = "";
 for await (const chunk of process.stdin) code += chunk;
 for (const each of JSON.parse(code)) new SourceTextModule(each);
 """
-FRONTENDS = ["web/test/guide.test.ts", "web/test/browser/guide.test.ts"]
-FOLLOWING = ["tests/e2e/test_following_guide.py", "web/test/browser/guide.test.ts"]
+BROWSER = ["web/test/browser/guide.test.ts"]
+FOLLOWING = ["tests/e2e/test_following_guide.py", *BROWSER]
 PUBLISHING = ["tests/e2e/test_publishing_guides.py"]
 WORKERS = ["tests/e2e/test_guides.py"]
 README = [*PUBLISHING, "tests/e2e/test_example.py", "tests/fresh/__main__.py"]
@@ -35,10 +35,10 @@ RUN = {
     ("README.md", "python"): PUBLISHING,
     ("docs/administration.md", "console"): PUBLISHING,
     ("docs/following.md", "js"): FOLLOWING,
-    ("docs/frontend.md", "css"): FRONTENDS,
-    ("docs/frontend.md", "html"): FRONTENDS,
-    ("docs/frontend.md", "js"): FRONTENDS,
-    ("docs/frontend.md", "jsx"): FRONTENDS,
+    ("docs/frontend.md", "css"): BROWSER,
+    ("docs/frontend.md", "html"): BROWSER,
+    ("docs/frontend.md", "js"): ["web/test/guide.test.ts"],
+    ("docs/frontend.md", "jsx"): BROWSER,
     ("docs/notifications.md", "js"): PUBLISHING,
     ("docs/notifications.md", "python"): PUBLISHING,
     ("docs/operations.md", "console"): ["tests/e2e/test_operations.py"],
@@ -74,7 +74,7 @@ def test_code_is_run() -> None:
 def test_what_runs_code_reads_its_page() -> None:
     for (page, _), tests in RUN.items():
         for test in tests:
-            assert Path(page).name in (ROOT / test).read_text(), (page, test)
+            assert f'{Path(page).name}"' in (ROOT / test).read_text(), (page, test)
 
 
 def test_python() -> None:

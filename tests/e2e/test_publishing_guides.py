@@ -200,6 +200,7 @@ async def notifying(system: System) -> None:
             lambda _: len([e for e in page.told("change") if e["state"] == "READ"]) == 2
         )
         await page.until(lambda _: page.told("badge")[-1] == 0)
+        assert max(page.told("badge")) > 0
 
 
 async def asking(system: System, token: str, code: str) -> None:
