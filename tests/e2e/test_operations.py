@@ -18,7 +18,7 @@ from config.settings import Settings
 from hub.broker.keys import Keys
 from hub.domain import ids
 from hub.embedded import MongoServer, RedisServer
-from tests.support.guides import SHOWN_URL, blocks, commands
+from tests.support.guides import SHOWN_URL, blocks, commands, every_block
 from tests.support.process import ROOT, environment
 from tests.support.sioline import line
 from tests.support.system import System, running_system
@@ -26,6 +26,7 @@ from tests.support.wait import eventually
 from workers import Publisher
 
 GUIDE = "docs/operations.md"
+SECTIONS = {"", "A broken publication", "A broken notification", "A stuck partition", "Acting"}
 
 
 def steps(heading: str) -> list[str]:
@@ -67,6 +68,11 @@ async def system(
     """Every event is traced."""
     async with running_system(settings, redis_server, mongo_server, HUB_TRACE_SAMPLE="1") as one:
         yield one
+
+
+def test_every_section_with_steps_is_taken() -> None:
+    console = [each for each in every_block(ROOT / GUIDE) if each.language == "console"]
+    assert {each.heading for each in console} == SECTIONS
 
 
 @pytest.mark.timeout(90)
