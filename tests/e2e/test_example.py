@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from asyncio.subprocess import PIPE
 
+from tests.support.guides import SHOWN_URL, blocks, commands
 from tests.support.jsclient import js_client
 from tests.support.play import EVENTS, steps
 from tests.support.process import ROOT
 from tests.support.system import System
 from workers import Publisher
+
+_MAKE, _TOKEN, FOLLOW, _LOOK = blocks("README.md", "console")
 
 
 async def test_the_example_follows_a_job_through_a_killed_node(system: System) -> None:
@@ -23,9 +27,12 @@ async def test_the_example_follows_a_job_through_a_killed_node(system: System) -
         await job.start(total_scenarios=12, total_features=3)
         plan = steps(job)
         await plan[0]()
-        script = ROOT / "web" / "examples" / "follow.mjs"
+        typed = commands(FOLLOW)[-1].replace(SHOWN_URL, system.url)
         follower = await asyncio.create_subprocess_exec(
-            "node", str(script), system.url, system.token(), "mine", stdout=PIPE
+            *("bash", "-c", f"exec {typed}"),
+            cwd=ROOT,
+            env=os.environ | {"TOKEN": system.token(), "JOB": "mine"},
+            stdout=PIPE,
         )
         try:
             assert follower.stdout is not None

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import os
-import re
 import sys
 import types
-from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,33 +14,14 @@ import aiohttp
 import pytest
 
 from tests.support.doors import address, bearer
-from tests.support.process import ROOT
+from tests.support.guides import blocks, command, run_python, run_with_redis, shell
 from tests.support.sioline import line
 from tests.support.system import System
 from tests.support.wait import eventually
 
-GUIDE = (ROOT / "docs" / "workers.md").read_text()
+GUIDE = "docs/workers.md"
 TOPIC = "team-7"
-REDIS = """
-import { connect } from "node:net";
-const at = new URL(process.argv[2]);
-const socket = connect(Number(at.port), at.hostname);
-const redis = { sendCommand: (args) => new Promise((resolve, reject) => {
-  const parts = args.map((each) => `$${Buffer.byteLength(each)}\\r\\n${each}\\r\\n`);
-  socket.write(`*${args.length}\\r\\n${parts.join("")}`);
-  socket.once("data", (answer) => {
-    answer[0] === 45 ? reject(new Error(String(answer))) : resolve(answer);
-  });
-}) };
-"""
-
-
-def blocks(language: str) -> list[str]:
-    """The guide's code in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
-
-
-ASYNC, CELERY, DJANGO = blocks("python")
+ASYNC, CELERY, DJANGO = blocks(GUIDE, "python")
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **content: Any) -> None:
@@ -67,8 +45,7 @@ async def ended(system: System, job: str) -> None:
 
 
 async def python_with_asyncio(system: System) -> None:
-    code = compile(ASYNC, "workers.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    await eval(code, {})
+    await run_python(ASYNC)
     await ended(system, "guide-async")
     async with line(system.url, system.token("ana")) as client:
         assert client.hello["unread"]["count"] == 1
@@ -136,28 +113,17 @@ async def django(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
-async def run(*argv: str, **env: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *argv, env=os.environ | env, stdout=PIPE, stderr=PIPE
-    )
-    out, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    return out.decode()
-
-
 async def node_through_redis(system: System, tmp_path: Path) -> None:
-    (code,) = blocks("js")
-    script = tmp_path / "publish.mjs"
-    script.write_text(f"{REDIS}{code}\nsocket.end();\n")
-    await run("node", str(script), system.settings.redis_url or "")
+    (code,) = blocks(GUIDE, "js")
+    await run_with_redis(tmp_path, system.settings.redis_url or "", code)
     await ended(system, "guide-node")
 
 
 async def any_language_over_http(system: System) -> None:
-    (block,) = blocks("console")
-    command, _, answer = block.removeprefix("$ ").rpartition("\n{")
+    (block,) = blocks(GUIDE, "console")
+    typed, answer = command(block)
     token = system.token("worker", roles=["service"])
-    assert await run("bash", "-c", command, HUB=system.url, TOKEN=token) == "{" + answer.strip()
+    assert await shell(typed, HUB=system.url, TOKEN=token) == answer
     await ended(system, "guide-http")
 
 

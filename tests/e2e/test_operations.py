@@ -18,24 +18,20 @@ from config.settings import Settings
 from hub.broker.keys import Keys
 from hub.domain import ids
 from hub.embedded import MongoServer, RedisServer
+from tests.support.guides import SHOWN_URL, blocks, commands, every_block
 from tests.support.process import ROOT, environment
 from tests.support.sioline import line
 from tests.support.system import System, running_system
 from tests.support.wait import eventually
 from workers import Publisher
 
-GUIDE = ROOT / "docs/operations.md"
+GUIDE = "docs/operations.md"
+SECTIONS = {"", "A broken publication", "A broken notification", "A stuck partition", "Acting"}
 
 
 def steps(heading: str) -> list[str]:
-    """The commands of a section."""
-    found, inside, console = [], False, False
-    for text in GUIDE.read_text().splitlines():
-        if text.startswith("## "):
-            inside = text == f"## {heading}"
-        console = text == "```console" if text.startswith("```") else console
-        if inside and console and text.startswith("$ "):
-            found.append(text.removeprefix("$ "))
+    """The commands of a section, or those before all sections."""
+    found = [each for block in blocks(GUIDE, "console", heading) for each in commands(block)]
     assert found, heading
     return found
 
@@ -72,6 +68,11 @@ async def system(
     """Every event is traced."""
     async with running_system(settings, redis_server, mongo_server, HUB_TRACE_SAMPLE="1") as one:
         yield one
+
+
+def test_every_section_with_steps_is_taken() -> None:
+    console = [each for each in every_block(ROOT / GUIDE) if each.language == "console"]
+    assert {each.heading for each in console} == SECTIONS
 
 
 @pytest.mark.timeout(90)
@@ -169,10 +170,13 @@ async def test_a_stuck_partition_is_named(system: System) -> None:
 @pytest.mark.timeout(60)
 async def test_acting_from_a_shell_is_recorded(system: System) -> None:
     shell = Shell(system)
+    setup = [each.replace(SHOWN_URL, system.url) for each in steps("")]
     kick, broadcast = steps("Acting")
     async with line(system.url, system.token("u2")) as other:
         async with line(system.url, system.token()) as client:
-            assert (await shell.json(kick))["users"] == ["u1"]
+            assert (await shell.json("\n".join([*setup, kick]), HUB_URL="", HUB_TOKEN=""))[
+                "users"
+            ] == ["u1"]
             await client.until(lambda: client.closed)
         await shell.json(broadcast)
         await other.until(lambda: other.named("event"))

@@ -9,7 +9,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tests.support import protocol
@@ -91,16 +91,18 @@ def _note(namespace: str, what: str, args: list[Any]) -> None:
         protocol.refused(namespace, {"message": args[0], "data": args[1]})
 
 
+Kind = TypeVar("Kind", bound=JsClient)
+
+
 @asynccontextmanager
-async def js_client(url: str, token: str | None, **options: Any) -> AsyncIterator[JsClient]:
-    """A client that connects to ``url``. Options: ``follow`` (channels it subscribes whenever it
-    connects, from the offsets it has), ``listen`` (other events it logs),
-    ``transports``, ``auth`` (instead of the token)."""
-    settings = json.dumps({"url": url, "token": token, **options})
+async def puppet(
+    kind: type[Kind], script: Path, given: dict[str, Any], namespace: str
+) -> AsyncIterator[Kind]:
+    """A script that reports and does what it is told, ``given`` its settings."""
     process = await asyncio.create_subprocess_exec(
-        "node", str(_SCRIPT), settings, stdin=PIPE, stdout=PIPE, limit=1 << 24
+        "node", str(script), json.dumps(given), stdin=PIPE, stdout=PIPE, limit=1 << 24
     )
-    client = JsClient(process, urlsplit(url).path or "/")
+    client = kind(process, namespace)
     pump = asyncio.create_task(client.pump())
     try:
         yield client
@@ -109,3 +111,13 @@ async def js_client(url: str, token: str | None, **options: Any) -> AsyncIterato
             process.kill()
         await process.wait()
         await pump
+
+
+@asynccontextmanager
+async def js_client(url: str, token: str | None, **options: Any) -> AsyncIterator[JsClient]:
+    """A client that connects to ``url``. Options: ``follow`` (channels it subscribes whenever it
+    connects, from the offsets it has), ``listen`` (other events it logs),
+    ``transports``, ``auth`` (instead of the token)."""
+    given = {"url": url, "token": token, **options}
+    async with puppet(JsClient, _SCRIPT, given, urlsplit(url).path or "/") as client:
+        yield client

@@ -1,15 +1,14 @@
 /** What the guide shows is what works. */
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { afterEach, expect, inject, test } from "vitest";
 import * as sdk from "@notification-hub/client";
 import { io } from "socket.io-client";
+import { blocks } from "./guides";
 import { mint, Worker } from "./hub";
 
 const hub = inject("hub");
 const worker = new Worker(hub);
-const guide = await readFile(new URL("../../docs/frontend.md", import.meta.url), "utf8");
-const [plain, withSdk] = [...guide.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code!.replace(/^import .*$/m, ""));
+const [plain, withSdk] = (await blocks("frontend.md", "js", 2)).map((code) => code.replace(/^import .*$/m, ""));
 const ends: (() => void)[] = [];
 afterEach(() => {
   for (const end of ends.splice(0)) end();

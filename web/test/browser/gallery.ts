@@ -1,38 +1,11 @@
-/** Serves the gallery of components from where the hub is, with the hub's own policy for pages, and
- * publishes what there is to show. */
+/** Opens the gallery of components, and publishes what there is to show. */
 import type { BrowserContext, Locator, Page } from "playwright-core";
-import { build, type Rollup } from "vite";
-import { alias } from "../../vite.config";
 import type { WorkedJob, Worker } from "../hub";
+import { built, type Files, serve } from "./serving";
 
 const ROOT = new URL("../../gallery", import.meta.url).pathname;
-const TYPES: Record<string, string> = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
 
-let files: Promise<Map<string, string | Uint8Array>> | undefined;
-
-async function built(): Promise<Map<string, string | Uint8Array>> {
-  const { output } = (await build({
-    configFile: false, root: ROOT, base: "/gallery/", logLevel: "warn", resolve: { alias },
-    build: { write: false, target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
-  })) as Rollup.RollupOutput;
-  return new Map(output.map((file) => [`/gallery/${file.fileName}`, file.type === "chunk" ? file.code : file.source]));
-}
-
-/** Has the browser find the gallery below `/gallery/` of the hub. */
-export async function serveGallery(context: BrowserContext, url: string): Promise<void> {
-  const found = await (files ??= built());
-  const page = await fetch(url);
-  // a page that no server gave is to Chromium one of the Internet, which may not reach this machine
-  await context.grantPermissions(["local-network-access"], { origin: url });
-  const policy = page.headers.get("Content-Security-Policy")!;
-  await context.route(`${url}/gallery/**`, (route) => {
-    const path = new URL(route.request().url()).pathname;
-    const body = found.get(path);
-    if (body === undefined) return route.fulfill({ status: 404 });
-    const headers = { "Content-Type": TYPES[path.split(".").at(-1)!] ?? "text/plain", "Content-Security-Policy": policy };
-    return route.fulfill({ body: typeof body === "string" ? body : Buffer.from(body), headers });
-  });
-}
+let files: Promise<Files> | undefined;
 
 const PLAN: [feature: string, scenarios: string[]][] = [
   ["Gestão de Clientes", ["Criar cliente com dados válidos", "Recusar CPF inválido", "Editar endereço de um cliente"]],
@@ -96,7 +69,7 @@ export async function publishNotes(worker: Worker, user: string): Promise<void> 
 export async function openGallery(
   context: BrowserContext, url: string, worker: Worker, user: string, more: Record<string, string> = {},
 ): Promise<Page> {
-  await serveGallery(context, url);
+  await serve(context, url, "/gallery/", await (files ??= built(ROOT, "/gallery/", ["index.html"])));
   const [jobs, page] = await Promise.all([publishJobs(worker, `owner-of-${user}`), context.newPage()]);
   const query = new URLSearchParams({ user, nobody: `nobody-${user}`, ...more });
   for (const job of [...jobs.map(({ id }) => id), "missing"]) query.append("job", job);
