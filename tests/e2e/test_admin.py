@@ -103,6 +103,24 @@ async def test_bad_commands_are_refused_and_recorded(pair: Duo) -> None:
     assert {(entry[0], entry[3]) for entry in entries} == {("root", "INVALID_REQUEST")}
 
 
+async def test_what_is_no_text_is_refused_and_recorded(pair: Duo) -> None:
+    half = "\ud800"  # of a surrogate pair, which JSON can escape
+    bad: list[tuple[str, Any]] = [
+        ("kick", {"sid": half}),
+        ("kick", {"userId": "u1", "message": half}),
+        ("connections", {"cursor": half}),
+        ("revoke", {"jti": half}),
+        ("tail", {"sid": half}),
+        ("untail", {"sid": half}),
+    ]
+    for name, payload in bad:
+        assert await pair.refused(name, payload) == "INVALID_REQUEST", (name, payload)
+    entries = await audited(pair, len(bad))
+    assert [(entry[1], entry[3]) for entry in entries] == [
+        (name, "INVALID_REQUEST") for name, _ in bad
+    ]
+
+
 @pytest.mark.timeout(90)
 async def test_a_kick_ends_every_connection_of_its_target_on_every_door(
     pair: Duo, publisher: Publisher, http: ClientSession
