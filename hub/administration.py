@@ -121,8 +121,9 @@ class Administration:
         ]
 
     async def close(self) -> None:
-        """Takes this node off the figures and frees connections. To be called when what has to run
-        has ended."""
+        """Takes this node off the figures, records what is not yet, and frees connections. To be
+        called when what has to run has ended."""
+        await self._trail.close()
         await self._stats.leave()
         await self._reading.aclose()
 
