@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from config.settings import Settings
-from hub.broker.keys import Keys
+from hub.broker.keys import TAILS, Keys
 from hub.domain import ids
 from hub.embedded import MongoServer, RedisServer
+from hub.services.admin.tails import AT_MOST
 from tests.support.duo import Duo, duo
+from tests.support.outages import Way, away
 from tests.support.sioline import line
 from tests.support.system import running_system
 from tests.support.wait import eventually
@@ -118,6 +121,31 @@ async def test_a_tail_shows_a_user_only_while_it_lasts(pair: Duo) -> None:
         assert len(pair.admin.named("tail")) == count
         for payload in ({}, {"userId": "u1", "jobId": "j"}, {"userId": ""}):
             assert await pair.refused("tail", payload) == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize("share", ["0"])
+async def test_who_goes_while_a_tail_begins_has_none(pair: Duo) -> None:
+    tokens = [pair.token(f"root{number}", roles=["admin"]) for number in range(AT_MOST + 3)]
+    async with AsyncExitStack() as stack:
+        gone = [
+            await stack.enter_async_context(line(pair.other_url, token, namespace="/admin"))
+            for token in tokens
+        ]
+        async with away(pair.system.redis, Way.HUNG):
+            for number, each in enumerate(gone):
+                await each.send("tail", {"userId": f"u{number}"})
+                each.hang_up()
+                await each.until(lambda each=each: each.closed)
+
+    async def all_begun() -> bool:
+        return int(await redis.hlen(TAILS)) >= AT_MOST
+
+    async def room_for_another() -> bool:
+        return bool((await pair.admin.command("tail", {"userId": "another"}))["ok"])
+
+    async with Redis.from_url(pair.system.settings.redis_url or "") as redis:
+        await eventually(all_begun)
+    await eventually(room_for_another)
 
 
 @pytest.mark.parametrize("share", ["0"])

@@ -191,6 +191,8 @@ class AdminNamespace:
             outcome = error.code.name
             raise
         finally:
+            if client.state is None:  # it went while the command ran, which may have begun a tail
+                self.on_gone(admin)
             actor = admin.principal.user_id
             await self._trail.add(actor, name, act.target, outcome, act.details)
         if ack_id is not None:
