@@ -77,7 +77,7 @@ class Administration:
         self._reading = open_redis(settings.redis_url or "", timeout=3 * BLOCK, max_connections=4)
         self.control = Control(redis, self._reading, nodes.me.id)
         presence, backlog = Presence(sio, streams), Backlog(redis, keys)
-        Orders(presence, nodes.me.id).register(self.control)
+        Orders(presence, guests, nodes.me.id).register(self.control)
         sampler = Sampler(presence, following, nodes)
         self._stats = Stats(FiguresStore(redis), nodes, backlog, heads, sampler.sample)
         self._trail = Trail(Audit(db, timedelta(seconds=settings.audit_retention)))
