@@ -153,13 +153,13 @@ async def test_what_is_not_stored_is_found_where_it_waits_or_why_it_is_dead(pair
     keys = Keys(pair.system.settings.partitions)
     dead, waiting = ids.uuid7(), ids.uuid7()
     async with Redis.from_url(pair.system.settings.redis_url or "") as redis:
-        lost = {"kind": "NOTIFICATION", "id": dead, "to": {"users": []}}
+        lost = {"kind": "NOTIFICATION", "id": dead.upper(), "to": {"users": []}}
         await redis.xadd(keys.journal(5), {"p": str(lost).replace("'", '"')})
         found = await traced(pair, dead, lambda t: t["state"] == "DEAD")
         assert found["dead"]["partition"] == 5
         assert "INVALID_REQUEST" in found["dead"]["reason"]
         await pair.system.ingest.stop()
-        await redis.xadd(keys.journal(7), {"p": f'{{"id":"{waiting}"}}'})
+        await redis.xadd(keys.journal(7), {"p": f'{{"id":"{waiting.upper()}"}}'})
         found = await pair.do("trace", {"eventId": waiting})
         assert (found["state"], found["partition"]) == ("WAITING", 7)
     assert await pair.refused("trace", {"eventId": ids.uuid7()}) == "NOT_FOUND"
