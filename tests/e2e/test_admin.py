@@ -433,6 +433,11 @@ async def test_dead_letters_are_listed_replayed_and_dropped(
         await eventually(completed)
         assert (await pair.do("dead:replay", {"ids": [orphan["id"]]}))["replayed"] == 0
         assert (await pair.do("dead:drop", {"ids": [by_partition[3]["id"]]}))["dropped"] == 1
+        huge = f'{{"data":"{100_000 * "x"}"}}'
+        await redis.xadd(keys.dead(3), {"p": huge, "reason": "r", "entry": "1-0"})
+        (letter,) = (await pair.do("dead"))["items"]
+        assert letter["publication"] == huge[:4096]
+        assert (await pair.do("dead:drop", {"ids": [letter["id"]]}))["dropped"] == 1
         assert (await pair.do("dead"))["items"] == []
         used = {3, keys.partition("job:late")}
         fresh = [number for number in range(keys.partitions) if number not in used]
