@@ -77,7 +77,7 @@ class Administration:
         self._reading = open_redis(settings.redis_url or "", timeout=3 * BLOCK, max_connections=4)
         self.control = Control(redis, self._reading, nodes.me.id)
         presence, backlog = Presence(sio, streams), Backlog(redis, keys)
-        Orders(presence, nodes.me.id).register(self.control)
+        Orders(presence, guests, nodes.me.id).register(self.control)
         sampler = Sampler(presence, following, nodes)
         self._stats = Stats(FiguresStore(redis), nodes, backlog, heads, sampler.sample)
         self._trail = Trail(Audit(db, timedelta(seconds=settings.audit_retention)))
@@ -121,8 +121,9 @@ class Administration:
         ]
 
     async def close(self) -> None:
-        """Takes this node off the figures and frees connections. To be called when what has to run
-        has ended."""
+        """Takes this node off the figures, records what is not yet, and frees connections. To be
+        called when what has to run has ended."""
+        await self._trail.close()
         await self._stats.leave()
         await self._reading.aclose()
 

@@ -106,8 +106,8 @@ class Backlog:
         return [each for each, done in zip(ids, answers, strict=True) if done]
 
     async def waits(self, ids: Sequence[bytes], limit: int) -> list[tuple[int, str]]:
-        """Where entries that contain one of ``ids`` wait, as (partition, entry); looks at the
-        first ``limit`` of each partition."""
+        """Where entries that contain one of ``ids``, in lower case, wait, as (partition, entry);
+        looks at the first ``limit`` of each partition."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for number in range(self._keys.partitions):
                 pipe.xrange(self._keys.journal(number), count=limit)
@@ -116,7 +116,7 @@ class Backlog:
             (number, entry_id.decode())
             for number, reply in enumerate(replies)
             for entry_id, fields in reply
-            if any(each in fields.get(b"p", b"") for each in ids)
+            if any(each in fields.get(b"p", b"").lower() for each in ids)
         ]
 
     async def workers(self) -> int:

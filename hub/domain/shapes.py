@@ -1,5 +1,6 @@
 """Checking a value that came from outside against a shape, and saying where it does not fit."""
 
+import json
 import re
 from typing import Any, Final, TypeVar
 
@@ -25,8 +26,17 @@ def parse(shape: type[Shape], raw: Any, *, strict: bool = True) -> Shape:
         return msgspec.convert(raw, shape, strict=strict)
     except msgspec.ValidationError as error:
         raise explain(error) from None
-    except UnicodeError:  # JSON can escape half of a surrogate pair, which is no character
-        raise codes.invalid("payload", "holds what is no Unicode text") from None
+    except UnicodeError:
+        raise _no_text() from None
+
+
+def require_text(document: Any) -> None:
+    """Raises INVALID_REQUEST for JSON that holds half of a surrogate pair, which it can escape but
+    which is no character: no store takes it, and no client could be told it."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeError:
+        raise _no_text() from None
 
 
 def require_shallow(document: Any, field: str) -> None:
@@ -54,3 +64,7 @@ def explain(error: msgspec.ValidationError) -> codes.HubError:
     if named := _FIELD.search(message):
         path = f"{path}.{named['field']}" if path else named["field"]
     return codes.invalid(path or "payload", message)
+
+
+def _no_text() -> codes.HubError:
+    return codes.invalid("payload", "holds what is no Unicode text")

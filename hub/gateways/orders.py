@@ -26,16 +26,19 @@ from hub.services.admin.orders import (
     Viewers,
     is_meant,
 )
+from hub.services.guests import Guests
 
 _SLICE: Final = 0.005  # seconds at a time, of thousands of connections
 _USERS_TOLD: Final = 1000
 
 
 class Orders:
-    """What is done with the connections of ``presence``. ``node``: the id of this one."""
+    """What is done with the connections of ``presence``, and with ``guests`` who are coming in.
+    ``node``: the id of this one."""
 
-    def __init__(self, presence: Presence, node: str) -> None:
+    def __init__(self, presence: Presence, guests: Guests, node: str) -> None:
         self._presence = presence
+        self._guests = guests
         self._node = node
 
     def register(self, control: Control) -> None:
@@ -46,9 +49,13 @@ class Orders:
         control.on(VIEWERS, self.viewers)
 
     async def kick(self, body: bytes) -> Kicked:
-        """Ends connections."""
+        """Ends connections, those of a user also while they come in."""
         order = msgspec.json.decode(body, type=Kick)
         code, users, count = codes.CATALOGUE[order.code], set[str](), 0
+        if (user := order.target.user_id) is not None:
+            refusal = codes.HubError(code, order.message, retry_after=order.retry_after)
+            if count := self._guests.turn_back(user, refusal):
+                users.add(user)
         async for each in self._meant(order.target):
             each.send_away(code, order.message, order.retry_after)
             count += 1

@@ -176,6 +176,13 @@ class Guests:
         if stay.refusal is not None:
             self._send_away(stay, stay.refusal)
 
+    def turn_back(self, user_id: str, refusal: codes.HubError) -> int:
+        """Refuses those of a user who are coming in; how many that were."""
+        coming = [stay for stay in self._stays.get(user_id, []) if stay.guest is None]
+        for stay in coming:
+            stay.refusal = refusal
+        return len(coming)
+
     def leave(self, stay: Stay) -> None:
         """It is gone; harmless when that is known."""
         stays = self._stays.get(stay.principal.user_id, [])

@@ -85,7 +85,7 @@ async def test_every_code_that_http_answers_is_in_the_document(
     named = {code for each in operations for code in each.refusals}
     elsewhere = {
         codes.METHOD_NOT_ALLOWED,  # of no operation
-        *(codes.IDLE_TIMEOUT, codes.SLOW_CONSUMER, codes.KICKED),
+        *(codes.IDLE_TIMEOUT, codes.SLOW_CONSUMER),
         codes.UNKNOWN_COMMAND,
     }
     assert named == set(codes.CATALOGUE.values()) - elsewhere

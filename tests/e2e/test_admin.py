@@ -103,6 +103,24 @@ async def test_bad_commands_are_refused_and_recorded(pair: Duo) -> None:
     assert {(entry[0], entry[3]) for entry in entries} == {("root", "INVALID_REQUEST")}
 
 
+async def test_what_is_no_text_is_refused_and_recorded(pair: Duo) -> None:
+    half = "\ud800"  # of a surrogate pair, which JSON can escape
+    bad: list[tuple[str, Any]] = [
+        ("kick", {"sid": half}),
+        ("kick", {"userId": "u1", "message": half}),
+        ("connections", {"cursor": half}),
+        ("revoke", {"jti": half}),
+        ("tail", {"sid": half}),
+        ("untail", {"sid": half}),
+    ]
+    for name, payload in bad:
+        assert await pair.refused(name, payload) == "INVALID_REQUEST", (name, payload)
+    entries = await audited(pair, len(bad))
+    assert [(entry[1], entry[3]) for entry in entries] == [
+        (name, "INVALID_REQUEST") for name, _ in bad
+    ]
+
+
 @pytest.mark.timeout(90)
 async def test_a_kick_ends_every_connection_of_its_target_on_every_door(
     pair: Duo, publisher: Publisher, http: ClientSession
@@ -415,6 +433,11 @@ async def test_dead_letters_are_listed_replayed_and_dropped(
         await eventually(completed)
         assert (await pair.do("dead:replay", {"ids": [orphan["id"]]}))["replayed"] == 0
         assert (await pair.do("dead:drop", {"ids": [by_partition[3]["id"]]}))["dropped"] == 1
+        huge = f'{{"data":"{100_000 * "x"}"}}'
+        await redis.xadd(keys.dead(3), {"p": huge, "reason": "r", "entry": "1-0"})
+        (letter,) = (await pair.do("dead"))["items"]
+        assert letter["publication"] == huge[:4096]
+        assert (await pair.do("dead:drop", {"ids": [letter["id"]]}))["dropped"] == 1
         assert (await pair.do("dead"))["items"] == []
         used = {3, keys.partition("job:late")}
         fresh = [number for number in range(keys.partitions) if number not in used]

@@ -25,6 +25,7 @@ from workers import Publisher
 
 PASSWORD = "correct-horse-battery-staple"
 JOB = "550e8400-e29b-41d4-a716-446655440000"
+UI = "/socketio-admin"
 EVENTS = [
     *("session", "config", "server_stats", "all_sockets", "socket_connected", "socket_updated"),
     *("socket_disconnected", "room_joined", "room_left", "event_received", "event_sent"),
@@ -240,6 +241,10 @@ async def test_who_may_use_the_ui(pair: Duo) -> None:
         await boss.until(lambda c: c.named("disconnect"))
         again = await enter(admin_ui(pair.other_url, sessionId=boss.named("session")[0][0]))
         assert refusal(again) == "invalid credentials"
+    half = "\ud800"
+    async with line(pair.other_url, None, namespace=UI, described=False, sessionId=half) as odd:
+        assert odd.refusal is not None
+        assert odd.refusal["code"] == "INVALID_REQUEST"
     # the first node was started without the setting
     async with admin_ui(pair.url, **login()) as off:
         assert refusal(off) == "Invalid namespace"
@@ -247,6 +252,20 @@ async def test_who_may_use_the_ui(pair: Duo) -> None:
     failed = [each["outcome"] for each in items if each["actor"] == "?"]
     assert failed.count("UNAUTHENTICATED") == 5
     assert failed.count("INSUFFICIENT_PERMISSIONS") == 2
+
+
+async def test_what_is_no_text_is_refused_and_recorded(pair: Duo) -> None:
+    half = "\ud800"
+    admin = pair.token("root", roles=["admin"])
+    async with line(pair.other_url, admin, namespace=UI, described=False) as ui:
+        for name, payload in ((half, "/"), ("join", half), ("_disconnect", {"/": [half]})):
+            answer = await ui.command(name, payload)
+            assert answer["error"]["code"] == "INVALID_REQUEST"
+    items = (await pair.do("audit"))["items"][:3]
+    names = ["socketio-admin:_disconnect", "socketio-admin:join", "socketio-admin:?"]
+    assert [(each["action"], each["outcome"]) for each in items] == [
+        (name, "INVALID_REQUEST") for name in names
+    ]
 
 
 async def test_nothing_is_asked_while_nobody_looks(pair: Duo) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from config.settings import Settings
-from hub.broker.keys import Keys
+from hub.broker.keys import TAILS, Keys
 from hub.domain import ids
 from hub.embedded import MongoServer, RedisServer
+from hub.services.admin.tails import AT_MOST
 from tests.support.duo import Duo, duo
+from tests.support.outages import Way, away
 from tests.support.sioline import line
 from tests.support.system import running_system
 from tests.support.wait import eventually
@@ -121,17 +124,42 @@ async def test_a_tail_shows_a_user_only_while_it_lasts(pair: Duo) -> None:
 
 
 @pytest.mark.parametrize("share", ["0"])
+async def test_who_goes_while_a_tail_begins_has_none(pair: Duo) -> None:
+    tokens = [pair.token(f"root{number}", roles=["admin"]) for number in range(AT_MOST + 3)]
+    async with AsyncExitStack() as stack:
+        gone = [
+            await stack.enter_async_context(line(pair.other_url, token, namespace="/admin"))
+            for token in tokens
+        ]
+        async with away(pair.system.redis, Way.HUNG):
+            for number, each in enumerate(gone):
+                await each.send("tail", {"userId": f"u{number}"})
+                each.hang_up()
+                await each.until(lambda each=each: each.closed)
+
+    async def all_begun() -> bool:
+        return int(await redis.hlen(TAILS)) >= AT_MOST
+
+    async def room_for_another() -> bool:
+        return bool((await pair.admin.command("tail", {"userId": "another"}))["ok"])
+
+    async with Redis.from_url(pair.system.settings.redis_url or "") as redis:
+        await eventually(all_begun)
+    await eventually(room_for_another)
+
+
+@pytest.mark.parametrize("share", ["0"])
 async def test_what_is_not_stored_is_found_where_it_waits_or_why_it_is_dead(pair: Duo) -> None:
     keys = Keys(pair.system.settings.partitions)
     dead, waiting = ids.uuid7(), ids.uuid7()
     async with Redis.from_url(pair.system.settings.redis_url or "") as redis:
-        lost = {"kind": "NOTIFICATION", "id": dead, "to": {"users": []}}
+        lost = {"kind": "NOTIFICATION", "id": dead.upper(), "to": {"users": []}}
         await redis.xadd(keys.journal(5), {"p": str(lost).replace("'", '"')})
         found = await traced(pair, dead, lambda t: t["state"] == "DEAD")
         assert found["dead"]["partition"] == 5
         assert "INVALID_REQUEST" in found["dead"]["reason"]
         await pair.system.ingest.stop()
-        await redis.xadd(keys.journal(7), {"p": f'{{"id":"{waiting}"}}'})
+        await redis.xadd(keys.journal(7), {"p": f'{{"id":"{waiting.upper()}"}}'})
         found = await pair.do("trace", {"eventId": waiting})
         assert (found["state"], found["partition"]) == ("WAITING", 7)
     assert await pair.refused("trace", {"eventId": ids.uuid7()}) == "NOT_FOUND"

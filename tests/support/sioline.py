@@ -130,8 +130,16 @@ class Line:
 
     def cut(self) -> None:
         """The line breaks, without a word."""
+        self._transport.abort()
+
+    def hang_up(self) -> None:
+        """The line ends, without a word, behind what was sent."""
+        self._transport.close()
+
+    @property
+    def _transport(self) -> Any:
         response: Any = self._ws._response
-        response.connection.transport.abort()
+        return response.connection.transport
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from hub.gateways.sio.admin import AdminAuth
 from hub.gateways.sio.hub import Auth
 
 ADMITTING: Final = (
-    *(codes.UNAUTHENTICATED, codes.TOKEN_EXPIRED, codes.BANNED, codes.RATE_LIMITED),
+    *(codes.UNAUTHENTICATED, codes.TOKEN_EXPIRED, codes.KICKED, codes.BANNED, codes.RATE_LIMITED),
     *(codes.TOO_MANY_CONNECTIONS, codes.INVALID_REQUEST, codes.UNSUPPORTED_VERSION),
     *(codes.INSUFFICIENT_PERMISSIONS, codes.UNAVAILABLE, codes.INTERNAL),
 )

@@ -134,7 +134,7 @@ class JobResources:
                 204: Answer("The stream has nothing more to say: the job has ended."),
                 304: Answer("The job is as the caller knows it."),
             },
-            refusals=(*_REFUSALS, codes.TOO_MANY_CONNECTIONS, codes.DRAINING),
+            refusals=(*_REFUSALS, codes.TOO_MANY_CONNECTIONS, codes.KICKED, codes.DRAINING),
         )
 
     def _events_operation(self, name: str, kind: str | None) -> Operation:

@@ -14,7 +14,7 @@ from hub.broker.connect import honour_cancellation
 from hub.delivery.message import Notice
 from hub.domain import codes, times
 from hub.domain.principal import Principal, Role
-from hub.domain.shapes import parse
+from hub.domain.shapes import parse, require_text
 from hub.domain.versions import SPOKEN, Versions
 from hub.gateways.allowance import Allowance
 from hub.gateways.endings import note_end
@@ -184,12 +184,15 @@ class AdminNamespace:
         try:
             if len(args) > 1:
                 raise codes.invalid("payload", "a command has one payload")
+            require_text(args)
             answer = await command(act, args[0] if args else {})
             outcome = "OK"
         except codes.HubError as error:
             outcome = error.code.name
             raise
         finally:
+            if client.state is None:  # it went while the command ran, which may have begun a tail
+                self.on_gone(admin)
             actor = admin.principal.user_id
             await self._trail.add(actor, name, act.target, outcome, act.details)
         if ack_id is not None:

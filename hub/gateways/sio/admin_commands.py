@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
 
@@ -11,7 +12,7 @@ from msgspec import Meta, Struct
 from hub.broker.backlog import Backlog, Letter
 from hub.domain import channels, codes, ids, times
 from hub.domain.jobs import Job
-from hub.domain.publications import LongText, Severity, Text, UpperSnake, UserId
+from hub.domain.publications import MAX_BYTES, LongText, Severity, Text, UpperSnake, UserId
 from hub.domain.shapes import parse
 from hub.gateways.contract.schemas import reference
 from hub.gateways.sio.admin import Act, AdminCommand
@@ -28,6 +29,7 @@ from hub.stores.heads import Heads
 PAGE: Final = 50
 """Items of one page."""
 
+_BEGINNING: Final = 4096  # bytes
 _MESSAGE_AT_MOST: Final = 500
 _LETTER: Final = re.compile(r"[0-9]{2}:[0-9]{1,15}-[0-9]{1,10}")
 _Sid = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -417,10 +419,11 @@ def _job(job: Job) -> dict[str, Any]:
 
 
 def _letter(letter: Letter) -> dict[str, Any]:
-    try:
-        publication = msgspec.json.decode(letter.raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        publication = letter.raw.decode(errors="replace")[:4096]
+    """``publication``: the beginning of its text, where it is no JSON or too large for one."""
+    publication: Any = letter.raw[:_BEGINNING].decode(errors="replace")
+    if len(letter.raw) <= MAX_BYTES:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            publication = msgspec.json.decode(letter.raw)
     return {
         "id": letter.id,
         "partition": letter.partition,

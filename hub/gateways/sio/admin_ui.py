@@ -17,7 +17,7 @@ from hub import metrics
 from hub.broker.connect import honour_cancellation
 from hub.domain import channels, codes
 from hub.domain.principal import Principal
-from hub.domain.shapes import parse
+from hub.domain.shapes import parse, require_text
 from hub.gateways.endings import note_end
 from hub.gateways.sio.admin import AdminClient, bearer_of, stay_for
 from hub.gateways.sio.answers import ok
@@ -91,6 +91,7 @@ class AdminUiNamespace:
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
         """Lets in whoever has the role, or the password."""
         try:
+            require_text(auth)
             given = parse(Given, auth or {})
             principal, login = await self._logins.enter(given, bearer_of(client))
         except codes.HubError as error:
@@ -125,6 +126,7 @@ class AdminUiNamespace:
             raise codes.HubError(codes.RATE_LIMITED, retry_after=ui.allowance.retry_after)
         order, outcome, details = None, codes.INTERNAL.name, dict[str, Any]()
         try:
+            require_text([name, *args])
             order = _order(name, args)
             done = msgspec.to_builtins(await self._cluster.steer(order))
             outcome, details = "OK", done
@@ -133,7 +135,7 @@ class AdminUiNamespace:
             raise
         finally:
             actor, target = ui.principal.user_id, "" if order is None else _target(order)
-            action = f"socketio-admin:{str(name)[:32]}"
+            action = f"socketio-admin:{str(name)[:32]}".encode(errors="replace").decode()
             await self._trail.add(actor, action, target, outcome, details)
         self._due.set()
         if ack_id is not None:

@@ -61,7 +61,7 @@ class Traces:
             at = times.wire(times.from_ms(int(entry.partition("-")[0])))
             return {**_nothing(event_id, "WAITING"), "acceptedAt": at, "partition": partition}
         for letter in await self._backlog.letters(None, _LOOKED_AT):
-            if needle in letter.raw:
+            if needle in letter.raw.lower():
                 found = {"id": letter.id, "partition": letter.partition, "reason": letter.reason}
                 at = times.wire(letter.entry.at)
                 return {**_nothing(event_id, "DEAD"), "acceptedAt": at, "dead": found}

@@ -8,7 +8,9 @@ from pymongo.errors import PyMongoError
 
 from config.logs import get_logger
 from config.trouble import Trouble
+from hub import metrics
 from hub.broker.connect import honour_cancellation
+from hub.domain.patience import PATIENCE
 from hub.services.patience import FAILURES, patiently
 from hub.stores.audit import Audit, Record, record
 
@@ -19,12 +21,12 @@ _log = get_logger(__name__)
 
 class Trail:
     """Records what was done. An administrator must be able to act while MongoDB is away: what
-    cannot be stored is in the log, and is stored when that is possible. Without ``run`` nothing is
-    tried again."""
+    cannot be stored is in the log, and is stored when that is possible; of so many the oldest give
+    way, and only the log has them. Without ``run`` nothing is tried again."""
 
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
-        self._waiting: deque[Record] = deque(maxlen=_WAITING_AT_MOST)
+        self._waiting: deque[Record] = deque()
         self._wake = asyncio.Event()
         self._trouble = Trouble(_log, "audit.not_stored", "audit.stored")
 
@@ -44,8 +46,7 @@ class Trail:
                 await self._audit.insert(one)
         except FAILURES as error:
             self._trouble.failed(error)
-            self._waiting.append(one)
-            self._wake.set()
+            self._keep(one)
 
     async def page(self, before: str | None, limit: int) -> list[Record]:
         """As ``Audit.page``. Raises ``HubError`` UNAVAILABLE."""
@@ -62,6 +63,25 @@ class Trail:
                 await asyncio.sleep(_RETRY)
                 await self._store(list(self._waiting))
 
+    async def close(self) -> None:
+        """Stores what still waits, if that is possible at once. To be called when ``run`` has
+        ended."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                if self._waiting:
+                    await self._store(list(self._waiting))
+        except TimeoutError as error:
+            self._trouble.failed(error)
+        if self._waiting:
+            _log.warning("audit.lost", records=len(self._waiting))
+
+    def _keep(self, one: Record) -> None:
+        if len(self._waiting) >= _WAITING_AT_MOST:
+            metrics.LIMITED.add(1, "audit_waiting")
+            self._waiting.popleft()
+        self._waiting.append(one)
+        self._wake.set()
+
     async def _store(self, records: list[Record]) -> None:
         try:
             await self._audit.insert(*records)
@@ -73,8 +93,9 @@ class Trail:
             self._trouble.failed(error)
             return
         self._trouble.worked()
-        for one in records:
-            self._waiting.remove(one)
+        stored = {one.id for one in records}
+        while self._waiting and self._waiting[0].id in stored:
+            self._waiting.popleft()
 
 
 def _are_stored(error: PyMongoError) -> bool:

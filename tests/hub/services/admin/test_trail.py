@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from config.settings import Settings
+from hub import metrics
 from hub.embedded import MongoServer
 from hub.services.admin.trail import Trail
-from hub.stores.audit import Audit
+from hub.stores.audit import Audit, Record
 from hub.stores.mongo import close_mongo, open_mongo
 from tests.support.stores import opened
 from tests.support.wait import eventually
@@ -45,6 +47,54 @@ async def test_what_cannot_be_stored_is_stored_when_mongodb_is_back(
         running.cancel()
         await asyncio.wait([running])
         await close_mongo(mongo)
+
+
+class Away:
+    """A store that takes nothing, or no more than one at a time, until it is back."""
+
+    def __init__(self) -> None:
+        self.stored: list[Record] = []
+        self.asked, self.back = asyncio.Event(), asyncio.Event()
+
+    async def insert(self, *records: Record) -> None:
+        if not self.back.is_set() and len(records) == 1:
+            raise OSError
+        self.asked.set()
+        await self.back.wait()
+        self.stored += records
+
+
+async def test_of_too_many_the_oldest_give_way_also_while_they_are_being_stored() -> None:
+    away: Any = Away()
+    trail = Trail(away)
+    lost = metrics.LIMITED.by_labels.get(("audit_waiting",), 0)
+    running = asyncio.create_task(trail.run())
+    for number in range(1000):
+        await trail.add("root", "kick", f"user:u{number}", "OK")
+    await away.asked.wait()
+    for number in range(1000, 1010):
+        await trail.add("root", "kick", f"user:u{number}", "OK")
+    away.back.set()
+
+    async def all_there() -> bool:
+        return len(away.stored) == 1010 or running.done()
+
+    await eventually(all_there)
+    assert not running.done()
+    assert [each.target for each in away.stored] == [f"user:u{number}" for number in range(1010)]
+    assert metrics.LIMITED.by_labels["audit_waiting",] == lost + 10
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_what_waits_at_the_end_is_stored_if_that_is_possible() -> None:
+    away: Any = Away()
+    trail = Trail(away)
+    await trail.add("root", "kick", "user:u1", "OK")
+    await trail.add("root", "kick", "user:u2", "OK")
+    away.back.set()
+    await trail.close()
+    assert [each.target for each in away.stored] == ["user:u1", "user:u2"]
 
 
 async def test_records_expire(settings: Settings) -> None:
