@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 from redis.asyncio import Redis
 
@@ -105,9 +106,9 @@ class Backlog:
         answers = await _REPLAY.run_many(self._redis, calls)
         return [each for each, done in zip(ids, answers, strict=True) if done]
 
-    async def waits(self, ids: Sequence[bytes], limit: int) -> list[tuple[int, str]]:
-        """Where entries that contain one of ``ids``, in lower case, wait, as (partition, entry);
-        looks at the first ``limit`` of each partition."""
+    async def waits(self, id_: str, limit: int) -> list[tuple[int, str]]:
+        """Where publications of this id, in lower case, wait, as (partition, entry); looks at the
+        first ``limit`` of each partition."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for number in range(self._keys.partitions):
                 pipe.xrange(self._keys.journal(number), count=limit)
@@ -116,12 +117,27 @@ class Backlog:
             (number, entry_id.decode())
             for number, reply in enumerate(replies)
             for entry_id, fields in reply
-            if any(each in fields.get(b"p", b"").lower() for each in ids)
+            if is_of(fields.get(b"p", b""), id_)
         ]
 
     async def workers(self) -> int:
         """How many ingest workers there are, about."""
         return int(await command(self._redis.zcard(INGEST_WORKERS)))
+
+
+class _Named(Struct):
+    id: str = ""
+
+
+def is_of(raw: bytes, id_: str) -> bool:
+    """Whether a publication has an id, in lower case; of what cannot be read, whether that is
+    somewhere in it."""
+    if id_.encode() not in raw.lower():
+        return False
+    try:
+        return msgspec.json.decode(raw, type=_Named).id.lower() == id_
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return True
 
 
 def _partition(number: int, replies: list[Any], now: float) -> Partition:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -399,6 +400,10 @@ async def test_jobs_are_listed_by_status_latest_first(pair: Duo, publisher: Publ
     assert [each["jobId"] for each in rest] == ["j1", "j0"]
 
 
+def compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
 async def test_dead_letters_are_listed_replayed_and_dropped(
     pair: Duo, publisher: Publisher
 ) -> None:
@@ -439,6 +444,18 @@ async def test_dead_letters_are_listed_replayed_and_dropped(
         assert letter["publication"] == huge[:4096]
         assert (await pair.do("dead:drop", {"ids": [letter["id"]]}))["dropped"] == 1
         assert (await pair.do("dead"))["items"] == []
+        large = {f'{{"data":"{number}{60_000 * "x"}"}}' for number in range(6)}
+        for each in large:
+            await redis.xadd(keys.dead(3), {"p": each, "reason": "r", "entry": "1-0"})
+        first = await pair.do("dead")
+        assert len(first["items"]) == 4, "as many as have 256 KiB together"
+        rest = await pair.do("dead", {"cursor": first["nextCursor"]})
+        assert rest["nextCursor"] is None
+        letters = [*first["items"], *rest["items"]]
+        assert {
+            str(each["publication"]).replace("'", '"').replace(": ", ":") for each in letters
+        } == large
+        await pair.do("dead:drop", {"ids": [each["id"] for each in letters]})
         used = {3, keys.partition("job:late")}
         fresh = [number for number in range(keys.partitions) if number not in used]
         await redis.xadd(keys.dead(fresh[0]), {"p": b"x", "reason": "r", "entry": "5-0"}, id="5-0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -158,6 +159,10 @@ async def test_what_is_not_stored_is_found_where_it_waits_or_why_it_is_dead(pair
         found = await traced(pair, dead, lambda t: t["state"] == "DEAD")
         assert found["dead"]["partition"] == 5
         assert "INVALID_REQUEST" in found["dead"]["reason"]
+        other = {"kind": "ACTIVITY", "id": ids.uuid7(), "jobId": (job := ids.uuid7()), "x": 1}
+        await redis.xadd(keys.journal(5), {"p": json.dumps(other)})
+        await traced(pair, str(other["id"]), lambda t: t["state"] == "DEAD")
+        assert await pair.refused("trace", {"eventId": job}) == "NOT_FOUND", "it is only named"
         await pair.system.ingest.stop()
         await redis.xadd(keys.journal(7), {"p": f'{{"id":"{waiting.upper()}"}}'})
         found = await pair.do("trace", {"eventId": waiting})

@@ -29,7 +29,7 @@ from hub.gateways import doors
 from hub.gateways.http import jobs
 from hub.gateways.http.request import NoQuery, query
 from hub.gateways.inbox import ListNotifications, MarkNotifications, parse_preferences
-from hub.gateways.sio import admin_commands, binary, packets
+from hub.gateways.sio import admin_commands, admin_payloads, binary, packets
 from hub.gateways.sio.admin import AdminAuth
 from hub.gateways.sio.commands import Since, Subscribe, Unsubscribe, position_of
 from hub.gateways.sio.hub import Auth
@@ -111,10 +111,10 @@ def refused_or(make: Callable[[], object]) -> object:
 
 SHAPES: list[type] = [
     *(Subscribe, Unsubscribe, Since, Refresh, Auth, AdminAuth, ListNotifications),
-    *(MarkNotifications, admin_commands.StatsPayload, admin_commands.Connections),
-    *(admin_commands.KickPayload, admin_commands.Unban, admin_commands.Revoke),
-    *(admin_commands.Broadcast, admin_commands.Jobs, admin_commands.Paged),
-    *(admin_commands.TracePayload, admin_commands.TailPayload, admin_commands.Letters),
+    *(MarkNotifications, admin_payloads.StatsPayload, admin_payloads.Connections),
+    *(admin_payloads.KickPayload, admin_payloads.Unban, admin_payloads.Revoke),
+    *(admin_payloads.Broadcast, admin_payloads.Jobs, admin_payloads.Paged),
+    *(admin_payloads.TracePayload, admin_payloads.TailPayload, admin_payloads.Letters),
 ]
 
 

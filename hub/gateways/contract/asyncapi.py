@@ -20,7 +20,7 @@ from hub.gateways.contract.commands import Command
 from hub.gateways.contract.schemas import REFERENCE, Json, components, dialect, reference
 from hub.gateways.http import operation as http
 from hub.gateways.publications import publication_schema
-from hub.gateways.sio import admin_commands
+from hub.gateways.sio import admin_payloads
 
 _SERVERS: Final[dict[str, tuple[str, str, str, str]]] = {
     "socketio": (
@@ -210,7 +210,7 @@ def _schemas(spoken: Iterable[Message]) -> dict[str, Json]:
         *(_answer_type("", each) for each in commands.MAIN),
         *(_answer_type("admin", each) for each in commands.ADMIN),
     ]
-    audiences = (admin_commands.ToUsers, admin_commands.ToTopic, admin_commands.ToJob)
+    audiences = (admin_payloads.ToUsers, admin_payloads.ToTopic, admin_payloads.ToJob)
     shapes = [each.shape for each in spoken if not isinstance(each.shape, str)]
     found = components([*dict.fromkeys(shapes), *answers, *audiences])
     publication, publications = publication_schema(REFERENCE)

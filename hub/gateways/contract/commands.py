@@ -9,7 +9,7 @@ from hub.domain import codes
 from hub.gateways.contract import examples, messages
 from hub.gateways.http.documents import MarkedNotifications, NotificationPage
 from hub.gateways.inbox import ListNotifications, MarkNotifications
-from hub.gateways.sio import admin_commands as admin
+from hub.gateways.sio import admin_payloads as admin
 from hub.gateways.sio.commands import Subscribe, Unsubscribe
 from hub.gateways.sio.identity import Refresh
 

@@ -1,21 +1,36 @@
 """The commands of the namespace ``/admin``: one table, as for ``/`` (contract 9 and 10)."""
 
 import asyncio
-import re
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any, Final, Protocol
+from itertools import accumulate
+from typing import Any, Final, Protocol
 
 import msgspec
-from msgspec import Meta, Struct
 
 from hub.broker.backlog import Backlog, Letter
 from hub.domain import channels, codes, ids, times
 from hub.domain.jobs import Job
-from hub.domain.publications import MAX_BYTES, LongText, Severity, Text, UpperSnake, UserId
+from hub.domain.publications import MAX_BYTES
 from hub.domain.shapes import parse
-from hub.gateways.contract.schemas import reference
 from hub.gateways.sio.admin import Act, AdminCommand
+from hub.gateways.sio.admin_payloads import (
+    LETTER,
+    Broadcast,
+    Connections,
+    Jobs,
+    KickPayload,
+    Letters,
+    Paged,
+    Revoke,
+    StatsPayload,
+    TailPayload,
+    ToJob,
+    ToTopic,
+    ToUsers,
+    TracePayload,
+    Unban,
+)
 from hub.services.admin.broadcast import Audience, Broadcasts, Words
 from hub.services.admin.cluster import Cluster
 from hub.services.admin.orders import Kicked, Target
@@ -30,120 +45,7 @@ PAGE: Final = 50
 """Items of one page."""
 
 _BEGINNING: Final = 4096  # bytes
-_MESSAGE_AT_MOST: Final = 500
-_LETTER: Final = re.compile(r"[0-9]{2}:[0-9]{1,15}-[0-9]{1,10}")
-_Sid = Annotated[str, Meta(min_length=1, max_length=64)]
-_Cursor = Annotated[str, Meta(min_length=1, max_length=256)]
-_LetterId = Annotated[str, Meta(pattern=rf"^{_LETTER.pattern}\Z")]
-
-
-class _Payload(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """Base of the payloads."""
-
-
-class StatsPayload(_Payload, frozen=True):
-    """``history``: with the cluster's figures of the last fifteen minutes."""
-
-    history: bool = False
-
-
-class Connections(_Payload, frozen=True):
-    """Which connections to list; all when neither is given."""
-
-    user_id: UserId | None = None
-    job_id: UserId | None = None
-    cursor: _Cursor | None = None
-
-
-class KickPayload(_Payload, frozen=True):
-    """Exactly one of the first three."""
-
-    user_id: UserId | None = None
-    sid: _Sid | None = None
-    job_id: UserId | None = None
-    message: Annotated[str, Meta(min_length=1, max_length=_MESSAGE_AT_MOST)] | None = None
-    ban_seconds: Annotated[int, Meta(ge=1, le=31_536_000)] | None = None
-
-
-class Unban(_Payload, frozen=True):
-    """Whom to let in again."""
-
-    user_id: UserId
-
-
-class Revoke(_Payload, frozen=True):
-    """Exactly one of them."""
-
-    user_id: UserId | None = None
-    jti: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
-
-
-class ToUsers(_Payload, frozen=True):
-    """To the inboxes or connections of these users."""
-
-    users: Annotated[list[UserId], Meta(min_length=1, max_length=1000)]
-
-
-class ToTopic(_Payload, frozen=True):
-    """To who follows a topic."""
-
-    topic: UserId
-
-
-class ToJob(_Payload, frozen=True):
-    """To who follows a job."""
-
-    job_id: UserId
-
-
-_AUDIENCES: Final = [
-    {"const": "all"},
-    *(reference(shape.__name__) for shape in (ToUsers, ToTopic, ToJob)),
-]
-
-
-class Broadcast(_Payload, frozen=True):
-    """``to``: ``"all"``, ``{users}``, ``{topic}`` or ``{jobId}``."""
-
-    title: Text
-    body: LongText
-    to: Annotated[Any, Meta(extra_json_schema={"oneOf": _AUDIENCES})]
-    persist: bool
-    severity: Severity = "INFO"
-
-
-class Jobs(_Payload, frozen=True):
-    """Which jobs to list."""
-
-    status: UpperSnake | None = None
-    cursor: _Cursor | None = None
-
-
-class Paged(_Payload, frozen=True):
-    """A list that has no filter."""
-
-    cursor: _Cursor | None = None
-
-
-class TracePayload(_Payload, frozen=True):
-    """Exactly one of them."""
-
-    notification_id: Annotated[str, Meta(max_length=36)] | None = None
-    event_id: Annotated[str, Meta(max_length=36)] | None = None
-
-
-class TailPayload(_Payload, frozen=True):
-    """Exactly one of them."""
-
-    user_id: UserId | None = None
-    job_id: UserId | None = None
-    sid: _Sid | None = None
-
-
-class Letters(_Payload, frozen=True):
-    """Dead letters by their ids."""
-
-    ids: Annotated[list[_LetterId], Meta(min_length=1, max_length=100)]
+_LETTERS_AT_MOST: Final = 4 * MAX_BYTES  # on one page: a fourth of what a client's outbox holds
 
 
 class Banning(Protocol):
@@ -291,12 +193,14 @@ class AdminCommands:
         """A page of dead letters, newest first."""
         del act
         cursor = parse(Paged, raw).cursor
-        if cursor is not None and not _LETTER.fullmatch(cursor):
+        if cursor is not None and not LETTER.fullmatch(cursor):
             raise _bad_cursor()
         async with patiently():
             found = await self._backlog.letters(cursor, PAGE + 1)
-        page = found[:PAGE]
-        more = page[-1].id if len(found) > PAGE else None
+        sizes = accumulate(len(each.raw) if _is_shown(each) else _BEGINNING for each in found)
+        fit = sum(size <= _LETTERS_AT_MOST for size in sizes)  # at least the first
+        page = found[: min(fit, PAGE)]
+        more = page[-1].id if len(found) > len(page) else None
         return {"items": [_letter(each) for each in page], "nextCursor": more}
 
     async def replay(self, act: Act, raw: Any) -> dict[str, Any]:
@@ -418,10 +322,14 @@ def _job(job: Job) -> dict[str, Any]:
     }
 
 
+def _is_shown(letter: Letter) -> bool:
+    return len(letter.raw) <= MAX_BYTES
+
+
 def _letter(letter: Letter) -> dict[str, Any]:
     """``publication``: the beginning of its text, where it is no JSON or too large for one."""
     publication: Any = letter.raw[:_BEGINNING].decode(errors="replace")
-    if len(letter.raw) <= MAX_BYTES:
+    if _is_shown(letter):
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             publication = msgspec.json.decode(letter.raw)
     return {

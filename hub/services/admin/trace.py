@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hub.broker.backlog import Backlog
+from hub.broker.backlog import Backlog, is_of
 from hub.broker.traces import TraceStore
 from hub.domain import channels, codes, times
 from hub.domain.channels import Kind, parse_channel
@@ -55,13 +55,12 @@ class Traces:
 
     async def _on_its_way(self, event_id: str) -> dict[str, Any]:
         """What is not stored: on which journal it waits, or why it is dead."""
-        needle = event_id.encode()
-        if waits := await self._backlog.waits([needle], _LOOKED_AT):
+        if waits := await self._backlog.waits(event_id, _LOOKED_AT):
             partition, entry = waits[0]
             at = times.wire(times.from_ms(int(entry.partition("-")[0])))
             return {**_nothing(event_id, "WAITING"), "acceptedAt": at, "partition": partition}
         for letter in await self._backlog.letters(None, _LOOKED_AT):
-            if needle in letter.raw.lower():
+            if is_of(letter.raw, event_id):
                 found = {"id": letter.id, "partition": letter.partition, "reason": letter.reason}
                 at = times.wire(letter.entry.at)
                 return {**_nothing(event_id, "DEAD"), "acceptedAt": at, "dead": found}
