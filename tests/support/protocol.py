@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import jsonschema_rs
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, ClientSession
 
 from hub.domain import codes
 from hub.domain.emissions import OWN_EVENTS
@@ -95,22 +95,38 @@ def answered(namespace: str, name: Any, payload: Any, reply: Any) -> None:
 
 def served(answer: ClientResponse, body: Any) -> None:
     """An HTTP answer of JSON came."""
-    path = answer.url.path
-    for pattern, methods in _paths():
-        described = methods.get(answer.method.lower())
-        if described is not None and pattern.fullmatch(path):
-            given = described["responses"].get(str(answer.status))
-            if given is None:
-                _note(f"{answer.method} {path} never answers {answer.status}", body)
-            elif schema := given.get("content", {}).get(answer.content_type, {}).get("schema"):
-                told = f"{answer.method} {path}"
-                _hold(told, body, schema, openapi=True)
-            return
+    if (described := _operation(answer)) is None:
+        return
+    told = f"{answer.method} {answer.url.path}"
+    given = described["responses"].get(str(answer.status))
+    if given is None:
+        _note(f"{told} never answers {answer.status}", body)
+    elif schema := given.get("content", {}).get(answer.content_type, {}).get("schema"):
+        _hold(told, body, schema, openapi=True)
+
+
+def asked(answer: ClientResponse, body: Any) -> None:
+    """An HTTP request was answered; if it was not refused, this body and its query were fine."""
+    if not answer.ok or (described := _operation(answer)) is None:
+        return
+    told = f"{answer.method} {answer.url.path}"
+    if "requestBody" in described:
+        schema = described["requestBody"]["content"]["application/json"]["schema"]
+        _hold(f"what {told} took", body, schema, openapi=True)
+    elif body is not None:
+        _note(f"{told} takes no body, but took", body)
+    query = answer.url.query
+    for name in query:
+        if (schema := _parameters(described).get(name)) is None:
+            _note(f"{told} takes no {name}, but took", query[name])
+        else:
+            _hold(f"{name} of {told}", _read(query.getall(name), schema), schema, openapi=True)
 
 
 def listen_to_http() -> None:
-    """Has every answer that a test reads as JSON held against the OpenAPI document."""
-    read = ClientResponse.json
+    """Has every answer that a test reads as JSON held against the OpenAPI document, and what every
+    request sent that was not refused."""
+    read, send = ClientResponse.json, ClientSession._request
 
     async def json(self: ClientResponse, **options: Any) -> Any:
         body = await read(self, **options)
@@ -118,7 +134,14 @@ def listen_to_http() -> None:
             served(self, body)
         return body
 
+    async def request(self: ClientSession, *args: Any, **options: Any) -> ClientResponse:
+        answer = await send(self, *args, **options)
+        if options.get("data") is None:
+            asked(answer, options.get("json"))
+        return answer
+
     ClientResponse.json = json  # type: ignore[method-assign]
+    ClientSession._request = request  # type: ignore[method-assign]
 
 
 def _published(reply: Any) -> Any:
@@ -223,6 +246,32 @@ def _events() -> dict[Any, Any]:
         for name in names
         if name != "ApplicationEvent"
     }
+
+
+def _operation(answer: ClientResponse) -> Any:
+    """What the OpenAPI document says of the request that was answered; None if nothing."""
+    for pattern, methods in _paths():
+        if answer.method.lower() in methods and pattern.fullmatch(answer.url.path):
+            return methods[answer.method.lower()]
+    return None
+
+
+def _parameters(operation: Any) -> dict[str, Any]:
+    """The schemas of what may be in the query of an operation."""
+    schemes = openapi_document()["components"]["securitySchemes"]
+    keys = [schemes[name] for each in operation["security"] for name in each]
+    return {each["name"]: {} for each in keys if each.get("in") == "query"} | {
+        each["name"]: each["schema"]
+        for each in operation.get("parameters", [])
+        if each["in"] == "query"
+    }
+
+
+def _read(given: list[str], schema: Any) -> Any:
+    """The values of a parameter, as its schema sees them."""
+    if schema.get("type") == "array" or len(given) > 1:
+        return given
+    return int(given[0]) if schema.get("type") == "integer" and given[0].isdecimal() else given[0]
 
 
 @cache
