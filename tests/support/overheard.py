@@ -23,7 +23,7 @@ class Overheard:
     """The lines of one process."""
 
     def __init__(self) -> None:
-        self._asked: dict[_Place, list[Any]] = {}
+        self._asked: dict[_Place, Any] = {}
 
     def take(self, line: int | str, sent: bool, packet: str) -> None:
         """A packet went over a line."""
@@ -32,7 +32,7 @@ class Overheard:
         kind, namespace, number, rest = parts.groups()
         data = json.loads(rest or "null")
         if sent:
-            if kind == _EVENT and number:
+            if kind == _CONNECT or (kind == _EVENT and number):
                 self._asked[line, namespace, number] = data
             return
         self._came(kind, (line, namespace, number), data)
@@ -40,7 +40,7 @@ class Overheard:
     def _came(self, kind: str, place: _Place, data: Any) -> None:
         namespace = place[1] or "/"
         if kind == _CONNECT:
-            protocol.connected(namespace, data)
+            protocol.connected(namespace, self._asked.pop(place, None), data)
         elif kind == _CONNECT_ERROR:
             protocol.refused(namespace, data)
         elif kind == _EVENT:

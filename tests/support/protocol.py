@@ -65,19 +65,19 @@ def streamed(door: str, message: Any, name: str | None = None) -> None:
     _hold(f"{door} {type_}", message, own or _by_type(message))
 
 
-def connected(namespace: str, answer: Any) -> None:
-    """CONNECT came."""
+def connected(namespace: str, auth: Any, answer: Any) -> None:
+    """CONNECT, sent with ``auth``, was answered in kind."""
     if namespace in ("/", "/admin"):
         _hold("CONNECT", answer, {"$ref": "#/components/schemas/Connected"})
+        _hold("what CONNECT took", {} if auth is None else auth, _message(_connect(namespace)))
 
 
 def refused(namespace: str, answer: Any) -> None:
     """CONNECT_ERROR came."""
     if namespace not in ("/", "/admin"):
         return
-    key = "adminConnect" if namespace == "/admin" else "connect"
     if _hold("CONNECT_ERROR", answer, {"$ref": "#/components/schemas/ConnectError"}):
-        _expect(key, answer["data"]["code"])
+        _expect(_connect(namespace), answer["data"]["code"])
 
 
 def answered(namespace: str, name: Any, payload: Any, reply: Any) -> None:
@@ -201,6 +201,10 @@ def _validator(key: _Key, openapi: bool) -> Any:
 
 def _channel(namespace: str) -> str:
     return "admin" if namespace == "/admin" else "main"
+
+
+def _connect(namespace: str) -> str:
+    return "adminConnect" if namespace == "/admin" else "connect"
 
 
 def _message(key: str) -> Any:

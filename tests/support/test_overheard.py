@@ -28,7 +28,7 @@ def heard(*packets: tuple[bool, str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     "packets",
     [
-        [(False, "0", examples.CONNECTED)],
+        [(True, "0", {"token": "t"}), (False, "0", examples.CONNECTED)],
         [(False, "4", examples.CONNECT_ERROR)],
         [(False, "2", ["event", EVENT, ""])],
         [(False, "2/admin,", ["tail", examples.TAIL])],
@@ -46,6 +46,7 @@ def test_what_fits(packets: list[tuple[bool, str, Any]]) -> None:
     "packets",
     [
         [(False, "0", {})],
+        [(True, "0", {"channels": 1}), (False, "0", examples.CONNECTED)],
         [(False, "4", {"message": "NO"})],
         [(False, "2", ["event", EVENT | {"more": 1}, ""])],
         [(False, "2", ["event", EVENT])],
