@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from asyncio.subprocess import PIPE
+from pathlib import Path
 
+from tests.support import overheard
 from tests.support.jsclient import js_client
 from tests.support.play import EVENTS, steps
 from tests.support.process import ROOT
@@ -12,7 +15,9 @@ from tests.support.system import System
 from workers import Publisher
 
 
-async def test_the_example_follows_a_job_through_a_killed_node(system: System) -> None:
+async def test_the_example_follows_a_job_through_a_killed_node(
+    system: System, tmp_path: Path
+) -> None:
     """A notification between the job's events must not confuse where it resumes."""
     async with (
         Publisher(system.settings.redis_url or "") as hub,
@@ -24,8 +29,12 @@ async def test_the_example_follows_a_job_through_a_killed_node(system: System) -
         plan = steps(job)
         await plan[0]()
         script = ROOT / "web" / "examples" / "follow.mjs"
+        packets = tmp_path / "packets"
         follower = await asyncio.create_subprocess_exec(
-            "node", str(script), system.url, system.token(), "mine", stdout=PIPE
+            *("node", "--import", overheard.TO_FILE.as_uri()),
+            *(str(script), system.url, system.token(), "mine"),
+            env=os.environ | {"OVERHEARD": str(packets)},
+            stdout=PIPE,
         )
         try:
             assert follower.stdout is not None
@@ -45,3 +54,5 @@ async def test_the_example_follows_a_job_through_a_killed_node(system: System) -
             follower.kill()
             await follower.wait()
     assert seen == list(range(1, EVENTS + 1))
+    with packets.open() as lines:
+        overheard.read(lines)

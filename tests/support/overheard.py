@@ -8,10 +8,14 @@ import json
 import re
 import sys
 from asyncio import StreamReader
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from tests.support import protocol
+
+TO_FILE: Final = Path(__file__).with_name("js") / "to_file.mjs"
+"""A script that node imports before another one is overheard into a file."""
 
 _PACKET: Final = re.compile(r"([0234])(?:(/[^,]*),)?(\d*)(.*)", re.DOTALL)
 _CONNECT, _EVENT, _CONNECT_ERROR = "024"
@@ -63,11 +67,16 @@ async def entries(said: StreamReader) -> AsyncIterator[list[Any]]:
             yield entry
 
 
+def read(lines: Iterable[str]) -> None:
+    """Takes the packets of a process that has ended."""
+    overheard = Overheard()
+    for line in lines:
+        overheard.take(*json.loads(line))
+
+
 def main() -> int:
     """The exit status: 1 if something does not fit."""
-    overheard = Overheard()
-    for line in sys.stdin:
-        overheard.take(*json.loads(line))
+    read(sys.stdin)
     misfits = dict.fromkeys(protocol.take())
     for each in misfits:
         print(each)
