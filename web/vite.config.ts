@@ -21,7 +21,7 @@ export const pages: InlineConfig[] = ["console", "docs"].map((name) => ({
  * not for those of another. */
 const project = (name: string, order: number, test: object): object => ({
   root: at("."), resolve: { alias },
-  test: { name, sequence: { groupOrder: order }, testTimeout: 60_000, hookTimeout: 60_000, ...test },
+  test: { name, setupFiles: ["test/overheard.ts"], sequence: { groupOrder: order }, testTimeout: 60_000, hookTimeout: 60_000, ...test },
 });
 
 export default defineConfig({

@@ -18,6 +18,7 @@ from rich.console import Console
 from tests.chaos.report import show
 from tests.chaos.run import Outcome, Plan, Tell, run_bare, run_hub
 from tests.chaos.schedule import schedule
+from tests.support import protocol
 
 _WIDTH: Final = 140
 
@@ -31,6 +32,7 @@ def main() -> int:
     seed = random.SystemRandom().randrange(1_000_000) if given.seed is None else given.seed
     faults = schedule(seed, given.seconds, given.every)
     plan = Plan(seed, given.seconds, given.rate, given.clients, faults)
+    protocol.listen_to_http()
     print(f"seed {seed}: {len(faults)} faults in {given.seconds:g} s", flush=True)
     if given.only_schedule:
         for fault in faults:

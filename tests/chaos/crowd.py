@@ -17,6 +17,7 @@ from tests.chaos.cast import ALL, JOBS, PROJECT, TOPICS, user
 from tests.chaos.checker import Began, Entry, Event, Seen, Told
 from tests.chaos.cluster import SECRET
 from tests.chaos.marks import Mark, marks_of
+from tests.support.overheard import entries
 
 _SCRIPT: Final = Path(__file__).with_name("js") / "clients.mjs"
 _ANSWER: Final = 20.0
@@ -99,8 +100,7 @@ class Crowd:
     async def pump(self) -> None:
         """Reads their answers until they end."""
         assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            number, answer = json.loads(line)
+        async for number, answer in entries(self._process.stdout):
             self._asked.pop(number).set_result(answer)
 
     async def ask(self, action: str, *args: Any) -> Any:

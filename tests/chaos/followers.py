@@ -17,6 +17,7 @@ from hub import tokens
 from tests.chaos.cast import JOBS, PROJECT
 from tests.chaos.checker import Began, Entry, Event, Seen, Told
 from tests.chaos.cluster import SECRET
+from tests.support import protocol
 
 _EACH: Final = 3  # followers of each kind
 _PAUSE: Final = 0.3
@@ -58,7 +59,8 @@ class Follower:
     async def _follow(self) -> None:
         raise NotImplementedError
 
-    def _take(self, message: Mapping[str, Any]) -> None:
+    def _take(self, door: str, message: Mapping[str, Any], name: str | None = None) -> None:
+        protocol.streamed(door, message, name)
         self._epoch, self._offset = message["epoch"], message["offset"]
         if message["type"] == "RESET":
             self._entries.append(Told(message["channel"], self._epoch, self._offset))
@@ -78,7 +80,7 @@ class RawWebSocket(Follower):
             self._response = ws._response
             async for message in ws:
                 if message.type is WSMsgType.TEXT:
-                    self._take(json.loads(message.data))
+                    self._take("websocket", json.loads(message.data))
             self.ended = ws.close_code == 1000
 
 
@@ -108,10 +110,11 @@ class ServerSentEvents(Follower):
                     fields = {}
 
     def _dispatch(self, fields: Mapping[str, str]) -> None:
-        if fields.get("event") == "end":
+        name = fields.get("event")
+        if name == "end":
             self.ended = True
         elif "data" in fields:
-            self._take(json.loads(fields["data"]))
+            self._take("sse", json.loads(fields["data"]), name)
 
 
 async def served(http: aiohttp.ClientSession, url: str) -> list[type[Follower]]:

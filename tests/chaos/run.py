@@ -22,12 +22,14 @@ from tests.chaos.ledger import Head, Ledger, Stored, judge_store
 from tests.chaos.load import BareVoice, HubVoice, Voice, mark, publish
 from tests.chaos.marks import Marks, judge_marks
 from tests.chaos.schedule import Fault
+from tests.support import protocol
 
 _CATCH_UP: Final = 45.0  # seconds that everybody has at the end, at most
 _START: Final = 45.0
 _POLL: Final = 0.25
 _REPORT: Final = 10.0
 _MARKS: Final = 0.05  # of the rate
+_MISFITS: Final = 20  # examples of messages that are not as described
 
 Tell = Callable[[str], None]
 
@@ -125,6 +127,7 @@ async def _with_hub(
         if at != stored.heads[name]
     ]
     problems += [f"{name} died by itself" for name in cluster.deaths]
+    problems += list(dict.fromkeys(protocol.take()))[:_MISFITS]
     ledger = judge_store(voice.publications, stored)
     return Outcome(
         service,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from asyncio.subprocess import PIPE
+from pathlib import Path
 
+from tests.support import overheard
 from tests.support.guides import SHOWN_URL, blocks, commands
 from tests.support.jsclient import js_client
 from tests.support.play import EVENTS, steps
@@ -16,7 +18,9 @@ from workers import Publisher
 _MAKE, _TOKEN, FOLLOW, _LOOK = blocks("README.md", "console")
 
 
-async def test_the_example_follows_a_job_through_a_killed_node(system: System) -> None:
+async def test_the_example_follows_a_job_through_a_killed_node(
+    system: System, tmp_path: Path
+) -> None:
     """A notification between the job's events must not confuse where it resumes."""
     async with (
         Publisher(system.settings.redis_url or "") as hub,
@@ -28,10 +32,13 @@ async def test_the_example_follows_a_job_through_a_killed_node(system: System) -
         plan = steps(job)
         await plan[0]()
         typed = commands(FOLLOW)[-1].replace(SHOWN_URL, system.url)
+        packets = tmp_path / "packets"
         follower = await asyncio.create_subprocess_exec(
             *("bash", "-c", f"exec {typed}"),
             cwd=ROOT,
-            env=os.environ | {"TOKEN": system.token(), "JOB": "mine"},
+            env=os.environ
+            | {"TOKEN": system.token(), "JOB": "mine", "OVERHEARD": str(packets)}
+            | {"NODE_OPTIONS": f"--import {overheard.TO_FILE.as_uri()}"},
             stdout=PIPE,
         )
         try:
@@ -52,3 +59,5 @@ async def test_the_example_follows_a_job_through_a_killed_node(system: System) -
             follower.kill()
             await follower.wait()
     assert seen == list(range(1, EVENTS + 1))
+    with packets.open() as lines:
+        overheard.read(lines)

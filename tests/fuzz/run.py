@@ -21,6 +21,7 @@ from hub.embedded import MongoServer, RedisServer
 from tests.conftest import JWT_SECRET
 from tests.fuzz.attackers import Attacker
 from tests.fuzz.malice import JOB, Malice
+from tests.support import protocol
 from tests.support.doors import RawClient, address, raw
 from tests.support.jsclient import JsClient, js_client
 from tests.support.system import System, running_system
@@ -147,6 +148,7 @@ async def _attack(system: System, packets: int, report: Report, tell: Tell) -> N
                 tasks.create_task(attacker.run())
         report.seconds = time.monotonic() - began
         report.wrong += await others.missing()
+        report.wrong += dict.fromkeys(protocol.take())
         report.events = others.told
         await _quiet(system)
         measure()

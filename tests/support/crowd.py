@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.overheard import entries
+
 _SCRIPT = Path(__file__).resolve().parents[1] / "e2e" / "js" / "crowd.mjs"
 _LIMIT = 60.0
 
@@ -26,8 +28,7 @@ class Crowd:
     async def pump(self) -> None:
         """Reads what they report until they end."""
         assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            what, *rest = json.loads(line)
+        async for what, *rest in entries(self._process.stdout):
             async with self._news:
                 if what == "hello":
                     self.hellos.append((rest[0], rest[1]))

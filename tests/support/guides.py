@@ -150,5 +150,5 @@ class Reader(JsClient):
 @asynccontextmanager
 async def reader(**given: Any) -> AsyncIterator[Reader]:
     """One reader. ``given``: global variables."""
-    async with puppet(Reader, _JS / "reader.mjs", given, "of a guide") as made:
+    async with puppet(Reader, _JS / "reader.mjs", given) as made:
         yield made

@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-from tests.support import protocol
+from tests.support.overheard import entries
 
 _SCRIPT = Path(__file__).resolve().parents[1] / "e2e" / "js" / "client.mjs"
 _LIMIT = 30.0
@@ -21,9 +20,8 @@ _LIMIT = 30.0
 class JsClient:
     """One client. ``log``: everything that happened to it, ``[name, *arguments]``, in order."""
 
-    def __init__(self, process: Process, namespace: str) -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
-        self._namespace = namespace
         self._ids = itertools.count(1)
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._news = asyncio.Condition()
@@ -32,12 +30,10 @@ class JsClient:
     async def pump(self) -> None:
         """Reads what the client reports until it ends."""
         assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            what, *rest = json.loads(line)
+        async for what, *rest in entries(self._process.stdout):
             if what == "reply":
                 self._replies.pop(rest[0]).set_result(rest[1])
                 continue
-            _note(self._namespace, what, rest)
             async with self._news:
                 self.log.append([what, *rest])
                 self._news.notify_all()
@@ -53,10 +49,7 @@ class JsClient:
 
     async def command(self, name: str, payload: Any = None) -> Any:
         """Sends a command; gives its acknowledgement."""
-        reply = await self.do("command", name, payload)
-        if isinstance(reply, dict) and "thrown" not in reply:  # it was answered
-            protocol.answered(self._namespace, name, payload, reply)
-        return reply
+        return await self.do("command", name, payload)
 
     async def until(self, true: Callable[[JsClient], object], limit: float = _LIMIT) -> None:
         """Waits until ``true(self)``."""
@@ -80,29 +73,16 @@ class JsClient:
         return [entry[1:] for entry in self.log if entry[0] == name]
 
 
-def _note(namespace: str, what: str, args: list[Any]) -> None:
-    """Holds what the client reports against the documents; events of a subscription's answer come
-    without the recovery string."""
-    if what == "event":
-        protocol.told(namespace, what, [*args, ""][:2])
-    elif what in ("hello", "reset", "closing", "token-expiring"):
-        protocol.told(namespace, what, args)
-    elif what == "connect_error" and len(args) == 2 and args[1] is not None:
-        protocol.refused(namespace, {"message": args[0], "data": args[1]})
-
-
 Kind = TypeVar("Kind", bound=JsClient)
 
 
 @asynccontextmanager
-async def puppet(
-    kind: type[Kind], script: Path, given: dict[str, Any], namespace: str
-) -> AsyncIterator[Kind]:
+async def puppet(kind: type[Kind], script: Path, given: dict[str, Any]) -> AsyncIterator[Kind]:
     """A script that reports and does what it is told, ``given`` its settings."""
     process = await asyncio.create_subprocess_exec(
         "node", str(script), json.dumps(given), stdin=PIPE, stdout=PIPE, limit=1 << 24
     )
-    client = kind(process, namespace)
+    client = kind(process)
     pump = asyncio.create_task(client.pump())
     try:
         yield client
@@ -119,5 +99,5 @@ async def js_client(url: str, token: str | None, **options: Any) -> AsyncIterato
     connects, from the offsets it has), ``listen`` (other events it logs),
     ``transports``, ``auth`` (instead of the token)."""
     given = {"url": url, "token": token, **options}
-    async with puppet(JsClient, _SCRIPT, given, urlsplit(url).path or "/") as client:
+    async with puppet(JsClient, _SCRIPT, given) as client:
         yield client

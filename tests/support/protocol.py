@@ -1,6 +1,7 @@
 """Every message that a test's client sends or gets is held against the two documents. The clients
-of ``tests/support`` call this; ``tests/conftest.py`` fails the test in which something did not
-fit."""
+of ``tests/support`` call this, those of chaos runs, and ``overheard.py`` for stock clients of other
+processes; requests that go through aiohttp are listened to. ``tests/conftest.py`` fails the test in
+which something did not fit."""
 
 from __future__ import annotations
 
@@ -9,13 +10,14 @@ from functools import cache
 from typing import Any
 
 import jsonschema_rs
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, ClientSession
 
 from hub.domain import codes
 from hub.domain.emissions import OWN_EVENTS
 from tests.support.documents import asyncapi_document, openapi_document
 
 _SHOWN = 600
+_KEPT = 1000
 _misfits: list[str] = []
 MADE_UP = frozenset({"NEWS"})
 """Types of events that no worker published: tests of a gateway put them into a log."""
@@ -43,7 +45,7 @@ def told(namespace: str, name: str, args: list[Any]) -> None:
         args = args[:-1]
     if len(args) != 1:
         _note(f"{name} has {len(args)} arguments", args)
-    elif name == "event":
+    elif name == "event" and namespace == "/":
         if args[0]["type"] not in MADE_UP:
             _hold("Envelope", args[0], _by_type(args[0]))
     elif name in _payloads(_channel(namespace)):
@@ -63,19 +65,19 @@ def streamed(door: str, message: Any, name: str | None = None) -> None:
     _hold(f"{door} {type_}", message, own or _by_type(message))
 
 
-def connected(namespace: str, answer: Any) -> None:
-    """CONNECT came."""
+def connected(namespace: str, auth: Any, answer: Any) -> None:
+    """CONNECT, sent with ``auth``, was answered in kind."""
     if namespace in ("/", "/admin"):
         _hold("CONNECT", answer, {"$ref": "#/components/schemas/Connected"})
+        _hold("what CONNECT took", {} if auth is None else auth, _message(_connect(namespace)))
 
 
 def refused(namespace: str, answer: Any) -> None:
     """CONNECT_ERROR came."""
     if namespace not in ("/", "/admin"):
         return
-    key = "adminConnect" if namespace == "/admin" else "connect"
     if _hold("CONNECT_ERROR", answer, {"$ref": "#/components/schemas/ConnectError"}):
-        _expect(key, answer["data"]["code"])
+        _expect(_connect(namespace), answer["data"]["code"])
 
 
 def answered(namespace: str, name: Any, payload: Any, reply: Any) -> None:
@@ -95,22 +97,38 @@ def answered(namespace: str, name: Any, payload: Any, reply: Any) -> None:
 
 def served(answer: ClientResponse, body: Any) -> None:
     """An HTTP answer of JSON came."""
-    path = answer.url.path
-    for pattern, methods in _paths():
-        described = methods.get(answer.method.lower())
-        if described is not None and pattern.fullmatch(path):
-            given = described["responses"].get(str(answer.status))
-            if given is None:
-                _note(f"{answer.method} {path} never answers {answer.status}", body)
-            elif schema := given.get("content", {}).get(answer.content_type, {}).get("schema"):
-                told = f"{answer.method} {path}"
-                _hold(told, body, schema, openapi=True)
-            return
+    if (described := _operation(answer)) is None:
+        return
+    told = f"{answer.method} {answer.url.path}"
+    given = described["responses"].get(str(answer.status))
+    if given is None:
+        _note(f"{told} never answers {answer.status}", body)
+    elif schema := given.get("content", {}).get(answer.content_type, {}).get("schema"):
+        _hold(told, body, schema, openapi=True)
+
+
+def asked(answer: ClientResponse, body: Any) -> None:
+    """An HTTP request was answered; if it was not refused, this body and its query were fine."""
+    if not answer.ok or (described := _operation(answer)) is None:
+        return
+    told = f"{answer.method} {answer.url.path}"
+    if "requestBody" in described:
+        schema = described["requestBody"]["content"]["application/json"]["schema"]
+        _hold(f"what {told} took", body, schema, openapi=True)
+    elif body is not None:
+        _note(f"{told} takes no body, but took", body)
+    query = answer.url.query
+    for name in query:
+        if (schema := _parameters(described).get(name)) is None:
+            _note(f"{told} takes no {name}, but took", query[name])
+        else:
+            _hold(f"{name} of {told}", _read(query.getall(name), schema), schema, openapi=True)
 
 
 def listen_to_http() -> None:
-    """Has every answer that a test reads as JSON held against the OpenAPI document."""
-    read = ClientResponse.json
+    """Has every answer that a test reads as JSON held against the OpenAPI document, and what every
+    request sent that was not refused."""
+    read, send = ClientResponse.json, ClientSession._request
 
     async def json(self: ClientResponse, **options: Any) -> Any:
         body = await read(self, **options)
@@ -118,7 +136,14 @@ def listen_to_http() -> None:
             served(self, body)
         return body
 
+    async def request(self: ClientSession, *args: Any, **options: Any) -> ClientResponse:
+        answer = await send(self, *args, **options)
+        if options.get("data") is None:
+            asked(answer, options.get("json"))
+        return answer
+
     ClientResponse.json = json  # type: ignore[method-assign]
+    ClientSession._request = request  # type: ignore[method-assign]
 
 
 def _published(reply: Any) -> Any:
@@ -149,7 +174,8 @@ def _hold(what: str, value: Any, schema: Any, *, openapi: bool = False) -> bool:
 
 
 def _note(what: str, value: Any) -> None:
-    _misfits.append(f"{what} {str(value)[:_SHOWN]}")
+    if len(_misfits) < _KEPT:
+        _misfits.append(f"{what} {str(value)[:_SHOWN]}")
 
 
 class _Key:
@@ -175,6 +201,10 @@ def _validator(key: _Key, openapi: bool) -> Any:
 
 def _channel(namespace: str) -> str:
     return "admin" if namespace == "/admin" else "main"
+
+
+def _connect(namespace: str) -> str:
+    return "adminConnect" if namespace == "/admin" else "connect"
 
 
 def _message(key: str) -> Any:
@@ -223,6 +253,32 @@ def _events() -> dict[Any, Any]:
         for name in names
         if name != "ApplicationEvent"
     }
+
+
+def _operation(answer: ClientResponse) -> Any:
+    """What the OpenAPI document says of the request that was answered; None if nothing."""
+    for pattern, methods in _paths():
+        if answer.method.lower() in methods and pattern.fullmatch(answer.url.path):
+            return methods[answer.method.lower()]
+    return None
+
+
+def _parameters(operation: Any) -> dict[str, Any]:
+    """The schemas of what may be in the query of an operation."""
+    schemes = openapi_document()["components"]["securitySchemes"]
+    keys = [schemes[name] for each in operation["security"] for name in each]
+    return {each["name"]: {} for each in keys if each.get("in") == "query"} | {
+        each["name"]: each["schema"]
+        for each in operation.get("parameters", [])
+        if each["in"] == "query"
+    }
+
+
+def _read(given: list[str], schema: Any) -> Any:
+    """The values of a parameter, as its schema sees them."""
+    if schema.get("type") == "array" or len(given) > 1:
+        return given
+    return int(given[0]) if schema.get("type") == "integer" and given[0].isdecimal() else given[0]
 
 
 @cache

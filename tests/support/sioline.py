@@ -36,6 +36,7 @@ class Line:
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
         self.log: list[list[Any]] = []
+        self._auth: dict[str, Any] = {}
         self.offset = offset
         self.sid = self.pid = ""
         self.refusal: dict[str, Any] | None = None
@@ -61,7 +62,7 @@ class Line:
         async with self._news:
             if packet.startswith("40"):
                 answer = json.loads(packet[2:])
-                protocol.connected(self._namespace, answer)
+                protocol.connected(self._namespace, self._auth, answer)
                 self.sid, self.pid = answer["sid"], answer.get("pid", "")
             elif packet.startswith("44"):
                 answer = json.loads(packet[2:])
@@ -80,6 +81,7 @@ class Line:
 
     async def connect(self, auth: dict[str, Any]) -> None:
         """Connects to the namespace; waits for ``hello`` or a refusal."""
+        self._auth = auth
         await self._ws.send_str(f"40{self._prefix}" + json.dumps(auth))
         greeted = (lambda: self.sid) if self._prefix else (lambda: self.named("hello"))
         await self.until(lambda: greeted() or self.refusal)

@@ -58,6 +58,12 @@ def document(operations: Sequence[Operation], version: str) -> Json:
             "schemas": components,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                _TICKET: {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": _TICKET,
+                    "description": "A one-time ticket of `POST /v1/tickets`; live doors take it.",
+                },
             },
         },
     }
@@ -115,7 +121,7 @@ def _operation(each: Operation, named: Mapping[str, Json]) -> Json:
             **{str(status): _answer(given, named) for status, given in each.answers.items()},
             **_refusals(each),
         },
-        "security": [] if each.open else [{"token": []}],
+        "security": _security(each),
     }
     if each.body is not None:
         content = {"schema": named[_key(each.body)]}
@@ -123,6 +129,13 @@ def _operation(each: Operation, named: Mapping[str, Json]) -> Json:
             content["example"] = each.body_example
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     return found
+
+
+def _security(each: Operation) -> list[Json]:
+    if each.open:
+        return []
+    ways = ["token", _TICKET] if hasattr(each.query, _TICKET) else ["token"]
+    return [{way: []} for way in ways]
 
 
 def _path(each: Operation) -> list[Json]:
@@ -146,7 +159,7 @@ def _query(each: Operation) -> list[Json]:
     required = shape.get("required", ())
     found = []
     for name, schema in shape["properties"].items():
-        if name == _TICKET:  # says who one is, as the description has it
+        if name == _TICKET:  # a way to say who one is
             continue
         given = _without_null(schema)
         found.append(

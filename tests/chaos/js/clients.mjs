@@ -1,10 +1,13 @@
 // Stock clients in one process, which write down what they get. The first line on stdin has the
 // settings; every other one is a request [number, action, ...arguments], answered on stdout.
 import { createInterface } from "node:readline";
-import { io } from "../../../web/node_modules/socket.io-client/build/esm/index.js";
+import { io, Manager } from "../../../web/node_modules/socket.io-client/build/esm/index.js";
+import { overhear } from "../../support/js/overhear.mjs";
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const { url, bare, clients: wanted } = JSON.parse((await lines.next()).value);
+const report = (...entry) => process.stdout.write(JSON.stringify(entry) + "\n");
+if (!bare) overhear(Manager, (...packet) => report("packet", ...packet));
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Client {
@@ -216,6 +219,6 @@ const actions = {
 };
 for await (const line of lines) {
   const [number, action, ...args] = JSON.parse(line);
-  process.stdout.write(JSON.stringify([number, actions[action](...args) ?? null]) + "\n");
+  report(number, actions[action](...args) ?? null);
 }
 process.exit();

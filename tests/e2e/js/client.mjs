@@ -1,11 +1,13 @@
 // The stock socket.io-client as a test's puppet: reports everything on stdout, one JSON array per
 // line, and does what stdin says. It resumes the explicit way: by epoch and offset per channel.
 import { createInterface } from "node:readline";
-import { io } from "../../../web/node_modules/socket.io-client/build/esm/index.js";
+import { io, Manager } from "../../../web/node_modules/socket.io-client/build/esm/index.js";
+import { overhear } from "../../support/js/overhear.mjs";
 
 const { url, token, follow = [], listen = [], transports, auth } = JSON.parse(process.argv[2]);
 const report = (...entry) => process.stdout.write(JSON.stringify(entry) + "\n");
 const positions = {};
+overhear(Manager, (...packet) => report("packet", ...packet));
 
 const socket = io(url, {
   auth: auth ?? { token },

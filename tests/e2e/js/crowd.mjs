@@ -1,11 +1,13 @@
 // Many stock clients in one process, for tests of what happens to all of them at once. The first line
 // on stdin has the settings; any other one asks who has what. Each resumes the explicit way.
 import { createInterface } from "node:readline";
-import { io } from "../../../web/node_modules/socket.io-client/build/esm/index.js";
+import { io, Manager } from "../../../web/node_modules/socket.io-client/build/esm/index.js";
+import { overhear } from "../../support/js/overhear.mjs";
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const { urls, tokens, channel } = JSON.parse((await lines.next()).value);
 const report = (...entry) => process.stdout.write(JSON.stringify(entry) + "\n");
+overhear(Manager, (...packet) => report("packet", ...packet));
 const started = process.hrtime.bigint();
 const now = () => Number((process.hrtime.bigint() - started) / 1_000_000n);
 

@@ -7,9 +7,11 @@ import asyncio
 import gzip
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from io import BytesIO
+from typing import Any
 
 import aiohttp
 import pytest
@@ -62,8 +64,22 @@ async def url(settings: Settings) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
+    """A client whose connections are over before the test is, also those with a body that was
+    refused and is not sent to its end."""
+    opened: list[socket.socket] = []
+
+    def connecting(address: Any) -> socket.socket:
+        opened.append(socket.socket(*address[:3]))
+        opened[-1].setblocking(False)
+        return opened[-1]
+
+    async def over() -> bool:
+        return all(each.fileno() == -1 for each in opened)
+
+    connector = aiohttp.TCPConnector(socket_factory=connecting)
+    async with aiohttp.ClientSession(connector=connector) as session:
         yield session
+    await eventually(over)
 
 
 @pytest.fixture

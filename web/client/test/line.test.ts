@@ -11,7 +11,7 @@ import { Credentials } from "../src/token";
 type Serve = (socket: WebSocket, connect: { token: string; channels: Record<string, Position> }, count: number) => void;
 
 const STEADY_AFTER = 0.3;
-const HELLO = { v: 1, sid: "s", userId: "u", serverTime: new Date().toISOString(), recovered: false, unread: { count: 0, version: 0 }, channels: [] };
+const HELLO = { v: 1, sid: "s", userId: "u", serverTime: new Date().toISOString(), recovered: false, unread: { count: 0, version: 0 }, channels: [], notices: [] };
 const ends: (() => void)[] = [];
 afterEach(() => {
   for (const end of ends.splice(0)) end();

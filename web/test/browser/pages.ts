@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, inject } from "vitest";
+import { overhearPages } from "../overheard";
 
 const LIMIT = 20_000;
 
@@ -31,6 +32,7 @@ afterEach(async () => {
 export async function openBrowser(options: BrowserContextOptions = {}, keep = false): Promise<BrowserContext> {
   const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1200, height: 900 }, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(LIMIT);
+  overhearPages(context);
   context.on("weberror", (fault) => faults.push(String(fault.error().stack)));
   context.on("console", (message) => {
     if (message.text().includes("Content Security Policy")) faults.push(message.text());
