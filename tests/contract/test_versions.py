@@ -15,6 +15,7 @@ from hub import tokens
 from hub.domain import codes
 from hub.domain.versions import DEPRECATED, SPOKEN, Version, Versions
 from tests.contract.conftest import address, serving
+from tests.support import protocol
 from tests.support.doors import Refused, bearer, raw, source
 from tests.support.process import ROOT
 from tests.support.sioline import line
@@ -46,6 +47,8 @@ async def test_socket_io_speaks_both_and_says_which_ends(
             assert client.hello["v"] == spoken
             if spoken == 2:
                 assert client.hello["notices"] == []
+                (misfit,) = protocol.take()  # the documents do not know of it
+                assert "2 is not valid" in misfit
                 continue
             (notice,) = client.hello["notices"]
             assert notice["code"] == DEPRECATED
