@@ -14,7 +14,7 @@ STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-python test-web chaos fuzz fuzz-wire check lint format fresh types release-documents proxies browser screenshots check-tools clean
+.PHONY: help run test chaos fuzz fuzz-wire check lint format fresh types release-documents proxies browser screenshots check-tools clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,14 +24,9 @@ run: $(STAMPS)/run web/node_modules/.stamp ## Start the whole system on http://1
 	@exec $(BIN)/python -m hub dev $(ARGS)
 
 test: lint proxies browser ## Check and test everything
-	@$(MAKE) --no-print-directory -j 2 test-python test-web
-	@$(BIN)/python -m pytest -m alone $(ARGS) || [ $$? = 5 ] # 5: ARGS name none of these
-
-test-python: $(STAMPS)/dev web/node_modules/.stamp proxies
+	@cd web && npm run --silent --if-present test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not alone" $(ARGS)
-
-test-web: $(STAMPS)/run web/node_modules/.stamp browser # beside others: what it says comes at its end
-	@said=$$(cd web && npm run --silent --if-present test 2>&1); status=$$?; echo "$$said"; exit $$status
+	@$(BIN)/python -m pytest -m alone $(ARGS) || [ $$? = 5 ] # 5: ARGS name none of these
 
 chaos: $(STAMPS)/dev web/node_modules/.stamp proxies ## Kill everything under load, and count what clients got (ARGS="--seed 1 --seconds 60")
 	@$(BIN)/python -m tests.chaos $(ARGS)
