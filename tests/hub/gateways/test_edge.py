@@ -43,15 +43,24 @@ async def crash(request: web.Request) -> web.Response:
 
 @asynccontextmanager
 async def edge(settings: Settings, **limits: float) -> AsyncIterator[str]:
-    """A node with a resource that fails; its address."""
+    """A node with a resource that fails; its address. It is ready: were it stopped while it
+    connects to MongoDB, the driver would leave the socket open."""
     async with app.node(settings) as application:
         application.add_routes([web.route("*", "/crash", crash)])
         patience = limits.pop("patience", settings.request_timeout)
         runner = EdgeRunner(application, patience=patience, shutdown_timeout=1, **limits)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
+        running = f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+        async def ready() -> bool:
+            async with wire(running) as client:
+                await client.say(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
+                return (await client.answer())[0] == 200
+
         try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+            await eventually(ready)
+            yield running
         finally:
             await runner.cleanup()
 
