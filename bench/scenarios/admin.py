@@ -13,8 +13,9 @@ What somebody who looks would make every delivery dearer by, this cannot see. Fo
 beside: a second hub of its own, with as many clients and the same load, at which nobody ever looks,
 on the same core at the same time. ``all`` is by how much more the node uses for each second of its
 twin while somebody looks than while nobody does, phases compared with the ones beside them;
-whatever speed the machine has, it has for both. How far that can be trusted says a bootstrap of the
-pairs of phases.
+whatever speed the machine has, it has for both. A phase of 50 s has the pings of all clients twice,
+and whatever is done every few seconds as often as any other. How far that can be trusted says a
+bootstrap of the pairs of phases.
 """
 
 from __future__ import annotations
