@@ -12,6 +12,9 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
+from yarl import URL
+
 from tests.support import protocol
 
 TO_FILE: Final = Path(__file__).with_name("js") / "to_file.mjs"
@@ -71,7 +74,34 @@ def read(lines: Iterable[str]) -> None:
     """Takes the packets of a process that has ended."""
     overheard = Overheard()
     for line in lines:
-        overheard.take(*json.loads(line))
+        what, *rest = json.loads(line)
+        match what:
+            case "http":
+                _answered(*rest)
+            case "raw":
+                protocol.streamed("websocket", json.loads(*rest))
+            case _:
+                overheard.take(what, *rest)
+
+
+class Answer(Struct):
+    """An HTTP answer that another process got."""
+
+    method: str
+    url: URL
+    status: int
+    content_type: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is no refusal."""
+        return self.status < 400
+
+
+def _answered(method: str, url: str, asked: str | None, status: int, type_: str, said: str) -> None:
+    answer = Answer(method, URL(url), status, type_.partition(";")[0].strip())
+    protocol.served(answer, json.loads(said))
+    protocol.asked(answer, None if asked is None else json.loads(asked))
 
 
 def main() -> int:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import jsonschema_rs
 from aiohttp import ClientResponse, ClientSession
+from yarl import URL
 
 from hub.domain import codes
 from hub.domain.emissions import OWN_EVENTS
@@ -95,7 +96,23 @@ def answered(namespace: str, name: Any, payload: Any, reply: Any) -> None:
         _hold(f"what {name} took", {} if payload is None else payload, _message(key))
 
 
-def served(answer: ClientResponse, body: Any) -> None:
+class Answered(Protocol):
+    """An HTTP answer, by whichever client."""
+
+    method: str
+    status: int
+
+    @property
+    def url(self) -> URL: ...
+
+    @property
+    def content_type(self) -> str: ...
+
+    @property
+    def ok(self) -> bool: ...
+
+
+def served(answer: Answered, body: Any) -> None:
     """An HTTP answer of JSON came."""
     if (described := _operation(answer)) is None:
         return
@@ -107,7 +124,7 @@ def served(answer: ClientResponse, body: Any) -> None:
         _hold(told, body, schema, openapi=True)
 
 
-def asked(answer: ClientResponse, body: Any) -> None:
+def asked(answer: Answered, body: Any) -> None:
     """An HTTP request was answered; if it was not refused, this body and its query were fine."""
     if not answer.ok or (described := _operation(answer)) is None:
         return
@@ -255,7 +272,7 @@ def _events() -> dict[Any, Any]:
     }
 
 
-def _operation(answer: ClientResponse) -> Any:
+def _operation(answer: Answered) -> Any:
     """What the OpenAPI document says of the request that was answered; None if nothing."""
     for pattern, methods in _paths():
         if answer.method.lower() in methods and pattern.fullmatch(answer.url.path):

@@ -10,7 +10,7 @@ import pytest
 
 from hub.gateways.contract import examples
 from tests.support import protocol
-from tests.support.overheard import Overheard, entries
+from tests.support.overheard import Overheard, entries, read
 
 EVENT = examples.EVENTS["JOB_STATUS_CHANGED"]
 OK = {"ok": True, "data": {}}
@@ -65,3 +65,30 @@ async def test_what_is_no_packet_is_given_on_and_a_cut_line_is_nothing() -> None
     said.feed_eof()
     assert [entry async for entry in entries(said)] == [["hello", 1]]
     assert len(protocol.take()) == 1
+
+
+MARK = {"ids": "all", "as": "READ"}
+MARKED = {"changed": 0, "unread": {"count": 0, "version": 1}}
+JSON = "application/json; charset=utf-8"
+
+
+def answered(asked: Any, status: int, said: Any) -> str:
+    """A line about an answer to a mark."""
+    url = "http://a/v1/notifications/mark"
+    return json.dumps(["http", "POST", url, json.dumps(asked), status, JSON, json.dumps(said)])
+
+
+@pytest.mark.parametrize(
+    ("line", "misfits"),
+    [
+        (answered(MARK, 200, MARKED), 0),
+        (answered(MARK | {"more": 1}, 200, MARKED), 1),
+        (answered(MARK, 200, MARKED | {"more": 1}), 1),
+        (answered(MARK, 418, {}), 1),
+        (json.dumps(["raw", json.dumps(EVENT)]), 0),
+        (json.dumps(["raw", json.dumps(EVENT | {"more": 1})]), 1),
+    ],
+)
+def test_http_and_raw_websockets_are_held_against_the_documents(line: str, misfits: int) -> None:
+    read([line])
+    assert len(protocol.take()) == misfits
