@@ -136,7 +136,7 @@ def is_of(raw: bytes, id_: str) -> bool:
         return False
     try:
         return msgspec.json.decode(raw, type=_Named).id.lower() == id_
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return True
 
 

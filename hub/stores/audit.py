@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
+from pymongo.errors import BulkWriteError
 
 from hub.domain import ids, times
-from hub.stores.mongo import Collection, Database, Document
+from hub.stores.mongo import Collection, Database, Document, duplicates
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -57,8 +58,11 @@ class Audit:
         self._retention = retention
 
     async def insert(self, *records: Record) -> None:
-        """Stores records. Raises ``PyMongoError``."""
-        await self._audit.insert_many([self._document(each) for each in records], ordered=False)
+        """Stores records, unless a first attempt did. Raises ``PyMongoError``."""
+        try:
+            await self._audit.insert_many([self._document(each) for each in records], ordered=False)
+        except BulkWriteError as error:
+            duplicates(error)
 
     async def page(self, before: str | None, limit: int) -> list[Record]:
         """Up to ``limit`` records older than the one with the id ``before``, newest first."""

@@ -4,8 +4,6 @@ import asyncio
 from collections import deque
 from typing import Any, Final
 
-from pymongo.errors import PyMongoError
-
 from config.logs import get_logger
 from config.trouble import Trouble
 from hub import metrics
@@ -85,21 +83,10 @@ class Trail:
     async def _store(self, records: list[Record]) -> None:
         try:
             await self._audit.insert(*records)
-        except PyMongoError as error:
-            if not _are_stored(error):
-                self._trouble.failed(error)
-                return
-        except (OSError, TimeoutError) as error:
+        except FAILURES as error:
             self._trouble.failed(error)
             return
         self._trouble.worked()
         stored = {one.id for one in records}
         while self._waiting and self._waiting[0].id in stored:
             self._waiting.popleft()
-
-
-def _are_stored(error: PyMongoError) -> bool:
-    """Whether the failure says no more than that a first attempt did succeed."""
-    details = getattr(error, "details", None) or {}
-    found = details.get("writeErrors", [])
-    return bool(found) and all(each["code"] == 11000 for each in found)
