@@ -132,10 +132,12 @@ async def test_who_goes_while_a_tail_begins_has_none(pair: Duo) -> None:
             await stack.enter_async_context(line(pair.other_url, token, namespace="/admin"))
             for token in tokens
         ]
+        for each in gone:
+            await each.command("untail", {"userId": "nobody"})  # nothing waits before the next
         async with away(pair.system.redis, Way.HUNG):
             for number, each in enumerate(gone):
                 await each.send("tail", {"userId": f"u{number}"})
-                each.hang_up()
+                await each.say("x" * (pair.system.settings.max_message + 1))  # ends it at once
                 await each.until(lambda each=each: each.closed)
 
     async def all_begun() -> bool:

@@ -276,6 +276,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         try:
             await self._count(client)
             async with self._admission:
+                if not socket.attended:  # it went while it waited for its turn
+                    return
                 self.admit()
                 extra = await served.connect(client, data)
         except codes.HubError as error:
@@ -312,7 +314,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _accept(self, client: Client, served: Namespace, extra: dict[str, Any]) -> None:
         socket = client.socket
-        if socket.closed:  # it went while it was being let in
+        if not socket.attended:  # it went while it was being let in
             await served.disconnected(client, self.reason.CLIENT_DISCONNECT)
             client.state = None
             return

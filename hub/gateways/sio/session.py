@@ -36,6 +36,7 @@ _POLL_BYTES: Final = 512 * 1024
 _READ_AHEAD: Final = 16  # messages that wait for the one being handled, until reading pauses
 _ID_SHOWN: Final = 8
 _FAREWELL: Final = 0.5  # seconds that a last packet has to get out before the line is cut
+_LEAVE_WITHIN: Final = 5.0  # seconds that a peer's last messages may take after it has left
 _reason = BaseServer.reason
 _log = get_logger(__name__)
 
@@ -93,7 +94,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     """
 
     __slots__ = (  # beside the base class's dictionary: a delivery looks at as little as possible
-        "_blocked", "_handling", "_poll", "_receiving", "_waiting", "_websocket", "client",
+        "_blocked", "_handling", "_left", "_poll", "_receiving", "_waiting", "_websocket", "client",
         "closed", "connected", "direct", "host", "outbox", "pressure", "probed", "upgraded",
         "upgrading",
     )  # fmt: skip
@@ -111,6 +112,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         self.probed: bool = False
         """Whether a WebSocket has answered: then it says what there is to say."""
         self._websocket: WebSocket | None = None
+        self._left: WebSocket | None = None  # by its peer, whose last messages are being handled
         self._blocked = False
         self._poll: asyncio.Future[None] | None = None
         self._receiving: asyncio.Lock | None = None
@@ -127,6 +129,11 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     def websocket(self) -> WebSocket | None:
         """What it goes over, unless it polls."""
         return self._websocket
+
+    @property
+    def attended(self) -> bool:
+        """Whether there is still a peer, as far as anybody knows."""
+        return not self.closed and self._left is None
 
     # -- packets out ------------------------------------------------------------------------------
 
@@ -271,6 +278,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
             await self.close(reason=_reason.TRANSPORT_ERROR)
         finally:
             self._handling, self._waiting, self._receiving = False, None, None
+            self._leave()
 
     def failed(self, code: int) -> None:
         """The peer broke the WebSocket protocol."""
@@ -281,10 +289,19 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         self.host.departed(self, _reason.TRANSPORT_ERROR)
 
     def lost(self) -> None:
-        """The peer is gone; the rest of the session follows in its turn (``gone``)."""
-        websocket = self._websocket
+        """The peer is gone: what it said before is handled, within a few seconds, and the rest of
+        the session follows in its turn (``gone``)."""
+        if self._websocket is None:
+            return
+        self._left, self._websocket, self.direct = self._websocket, None, None
+        if self._handling:
+            asyncio.get_running_loop().call_later(_LEAVE_WITHIN, self._leave)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        websocket, self._left = self._left, None
         if websocket is not None:
-            self._websocket = self.direct = None
             self.host.departed(self, _reason.TRANSPORT_CLOSE, websocket)
 
     # -- packets in -------------------------------------------------------------------------------

@@ -66,6 +66,19 @@ async def test_all_devices_know_the_same(house: House) -> None:
     assert (await house.ask("GET", "/v1/notifications/unread-count"))[1] == phone.unread
 
 
+async def test_what_is_marked_last_thing_before_leaving_is_marked(house: House) -> None:
+    phone, desk = await house.device(), await house.device(at=1)
+    sent = [await house.tell("u1", title=str(number)) for number in range(6)]
+    for device in (phone, desk):
+        await device.until(lambda: len(device.of("NOTIFICATION_CREATED")) == 6)  # noqa: B023
+    for each in sent[:5]:
+        await phone.line.send("notifications:mark", {"ids": [each], "as": "READ"})
+    phone.line.hang_up()
+    await desk.counts(1)
+    listed = await desk.list(filter="UNREAD")
+    assert [each["id"] for each in listed["items"]] == [sent[5]]
+
+
 async def test_devices_that_act_at_once_converge(house: House) -> None:
     devices = [await house.device(at=number % 2) for number in range(4)]
     sent = [await house.tell("u1", title=str(number)) for number in range(6)]

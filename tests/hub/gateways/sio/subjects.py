@@ -31,6 +31,7 @@ class Application:
     connects: list[Any] = field(default_factory=list)
     disconnects: int = 0
     peers: list[str] = field(default_factory=list)
+    handled: list[str] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -48,15 +49,19 @@ class Application:
 
     async def handle(self, name: str, *args: Any) -> Any:
         """Handles an event; gives what acknowledges it."""
+        self.handled.append(name)
         return await self.events[name](*args)
 
     @property
     def events(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """The handlers by name."""
-        return {"echo": self._echo, "wait": self._wait, "fail": self._fail}
+        return {"echo": self._echo, "held": self._held, "wait": self._wait, "fail": self._fail}
 
     async def _echo(self, *args: Any) -> Any:
         return args[0] if args else None
+
+    async def _held(self) -> None:
+        await self.gate.wait()
 
     async def _wait(self, seconds: float) -> float:
         await asyncio.sleep(seconds)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 
 from hub.domain import codes
@@ -23,10 +24,11 @@ class Door:
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
-        self.inside = self.most = 0
+        self.inside = self.most = self.came = 0
 
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
         self.inside += 1
+        self.came += 1
         self.most = max(self.most, self.inside)
         try:
             await self.open.wait()
@@ -107,3 +109,36 @@ async def test_those_who_wait_are_refused_at_once_when_it_is_in_vain() -> None:
         lines = await asyncio.gather(*coming)
         refused = [each.refusal["code"] for each in lines if each.refusal is not None]
         assert refused == ["UNAVAILABLE"] * (CLIENTS - AT_ONCE)
+
+
+async def test_who_left_while_waiting_is_not_let_in() -> None:
+    door = Door()
+    async with serving(door) as (server, url), AsyncExitStack() as stack:
+
+        async def come() -> Line:
+            return await stack.enter_async_context(line(url, "t", described=False))
+
+        coming = [asyncio.create_task(come()) for _ in range(AT_ONCE)]
+
+        async def full() -> bool:
+            return door.inside == AT_ONCE
+
+        await eventually(full)
+        async with aiohttp.ClientSession() as http:
+            address = f"{url}/socket.io/?EIO=4&transport=websocket"
+            waiting = [await http.ws_connect(address) for _ in range(CLIENTS)]
+            for each in waiting:
+                await each.receive()
+                await each.send_str("40")
+                await each.close()
+
+        async def all_gone() -> bool:
+            return sum(each.attended for each in server.eio.sockets.values()) == AT_ONCE
+
+        await eventually(all_gone)
+        door.open.set()
+        lines = await asyncio.gather(*coming)
+        assert all(each.named("hello") for each in lines)
+        last = await come()
+        assert last.named("hello")
+        assert door.came == AT_ONCE + 1

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from hub.delivery.outbox import Entry
-from hub.gateways.sio import engine, probe
+from hub.gateways.sio import engine, probe, session
 from hub.gateways.sio.session import EngineSocket
 from tests.conformance.raw import Endpoint, Socket
 from tests.hub.gateways.sio.subjects import Ours, Running, running
@@ -100,6 +100,48 @@ class TestLastWords:
         assert (await run.endpoint.get(sid)).body == '42["closing","SLOW_CONSUMER"]'
         assert (await run.endpoint.get(sid)).status == 400
         assert run.subject.application.disconnects == 1
+
+
+class TestWhatAPeerSaidBeforeItLeft:
+    async def leave(self, run: Running) -> EngineSocket:
+        """A client that sends events and is gone while the first of them is handled."""
+        client, socket = await websocket_client(run)
+        await client.send('42["held"]', '42["echo"]', '42["echo"]')
+        await client.close()
+        await until(lambda: not socket.attended)
+        return socket
+
+    async def test_is_handled(self, run: Running) -> None:
+        application = run.subject.application
+        socket = await self.leave(run)
+        socket.push(b'42["nobody reads it"]')
+        assert (application.handled, application.disconnects) == (["held"], 0)
+        application.gate.set()
+        await until(lambda: application.disconnects)
+        assert application.handled == ["held", "echo", "echo"]
+        assert socket.closed
+        assert not socket.outbox
+
+    async def test_keeps_the_session_only_so_long(
+        self, run: Running, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(session, "_LEAVE_WITHIN", 0.01)
+        application = run.subject.application
+        await self.leave(run)
+        await until(lambda: application.disconnects)
+        application.gate.set()
+        await until(lambda: not run.subject.server.eio._tasks)
+        assert (application.handled, application.disconnects) == (["held"], 1)
+
+    async def test_does_not_hold_up_a_server_that_stops(self, run: Running) -> None:
+        application = run.subject.application
+        socket = await self.leave(run)
+        stopping = asyncio.create_task(run.subject.server.eio.stop())
+        await until(lambda: application.disconnects)
+        assert socket.closed
+        application.gate.set()
+        await stopping
+        assert application.handled == ["held"]
 
 
 class _Abort:
