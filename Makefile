@@ -1,5 +1,5 @@
 # Needs Python >= 3.11 and Node >= 20. Everything else is installed below .venv and web/node_modules,
-# but for the proxies and the browser that `make test` needs.
+# but for the proxies, the browser and the C compiler that `make test` needs.
 # PYTHON=... names another interpreter, ARGS=... goes on to `python -m hub dev`, to pytest or to the
 # chaos run; JOBS=... says how many tests run side by side, LIVES=... how many random lives
 # `make fuzz` tries, PACKETS=... how many packets `make fuzz-wire` sends.
@@ -14,7 +14,7 @@ STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos fuzz fuzz-wire check lint format fresh types release-documents proxies browser screenshots check-tools clean
+.PHONY: help run test chaos fuzz fuzz-wire check lint format fresh types release-documents proxies browser compiler screenshots check-tools clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ run: $(STAMPS)/run web/node_modules/.stamp ## Start the whole system on http://1
 	@cd web && npm run --silent --if-present build
 	@exec $(BIN)/python -m hub dev $(ARGS)
 
-test: lint proxies browser ## Check and test everything
+test: lint proxies browser compiler ## Check and test everything
 	@cd web && npm run --silent --if-present test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not alone" $(ARGS)
 	@$(BIN)/python -m pytest -m alone $(ARGS) || [ $$? = 5 ] # 5: ARGS name none of these
@@ -65,6 +65,9 @@ proxies: ## Install HAProxy and nginx for the tests (Debian packages, as root)
 
 browser: ## Install Chromium for the tests (Debian package, as root)
 	@.ci/install-browser
+
+compiler: ## Install a C compiler for the benchmarks' load client (Debian package, as root)
+	@.ci/install-compiler
 
 screenshots: $(STAMPS)/dev web/node_modules/.stamp browser ## Take the pictures in docs/img anew
 	@cd web && npm run --silent screenshots

@@ -1,7 +1,6 @@
 """The load client against a server that is written out byte by byte."""
 
 import asyncio
-import shutil
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,11 +14,6 @@ from bench.payload import stamp
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OPEN = '0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100000}'
-
-pytestmark = pytest.mark.skipif(
-    not any(shutil.which(name) for name in ("gcc", "cc", "clang")),
-    reason="there is no load client without a C compiler (test_bench checks what is said then)",
-)
 
 
 @pytest.fixture(autouse=True, scope="module")
