@@ -93,19 +93,26 @@ class Crowd:
         self._castings = castings
         self._ids = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._ended = False
 
     def __len__(self) -> int:
         return len(self._castings)
 
     async def pump(self) -> None:
-        """Reads their answers until they end."""
+        """Reads their answers until they end; then nobody waits for one any more."""
         assert self._process.stdout is not None
         async for number, answer in entries(self._process.stdout):
             self._asked.pop(number).set_result(answer)
+        self._ended = True
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(_ended())
 
     async def ask(self, action: str, *args: Any) -> Any:
-        """Has them do something; what came of it."""
+        """Has them do something; what came of it. Raises ``RuntimeError`` when they are gone."""
         assert self._process.stdin is not None
+        if self._ended:
+            raise _ended()
         number = next(self._ids)
         asked = self._asked[number] = asyncio.get_running_loop().create_future()
         self._process.stdin.write(json.dumps([number, action, *args]).encode() + b"\n")
@@ -147,6 +154,10 @@ class Crowd:
             for mark in marks_of(casting.user, report["marks"])
         ]
         return seen, _service(reports), marks
+
+
+def _ended() -> RuntimeError:
+    return RuntimeError("the process of the JavaScript clients has ended; it said why above")
 
 
 def _entries(report: dict[str, Any]) -> Iterator[Entry]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos import crowd
 from tests.chaos.run import Plan, run_hub
 from tests.chaos.schedule import KINDS, schedule
 
@@ -28,3 +29,14 @@ async def test_whatever_dies_nobody_misses_anything(tmp_path: Path) -> None:
     assert outcome.service.recovered > 0
     assert sum(tally.resets for tally in outcome.tallies.values()) == 0
     assert outcome.faults.total() == len(faults) >= KINDS
+
+
+async def test_clients_that_cannot_start_are_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(crowd, "_SCRIPT", tmp_path / "missing.mjs")
+    async with crowd.crowd("http://127.0.0.1:1", [], bare=True) as clients:
+        with pytest.raises(RuntimeError, match="has ended"):
+            await clients.all_follow()
+        with pytest.raises(RuntimeError, match="has ended"):
+            await clients.all_follow()
