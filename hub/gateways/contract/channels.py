@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from hub.domain import codes
-from hub.gateways.contract import commands, examples, messages
+from hub.gateways.contract import admin_messages, commands, examples, messages
 from hub.gateways.contract.commands import Command
 from hub.gateways.sio.admin import AdminAuth
 from hub.gateways.sio.hub import Auth
@@ -218,8 +218,8 @@ ADMIN: Final = Channel(
             summary="The figures every two seconds, and what is tailed.",
             description="Left out where the connection does not keep up: the next one says more.",
             messages=(
-                _word("stats", messages.StatsFigures, examples.STATS, "stats"),
-                _word("tail", messages.TailStep, examples.TAIL, "tail"),
+                _word("stats", admin_messages.StatsFigures, examples.STATS, "stats"),
+                _word("tail", admin_messages.TailStep, examples.TAIL, "tail"),
                 TOKEN_EXPIRING,
                 CLOSING,
             ),

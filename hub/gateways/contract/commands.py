@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from hub.domain import codes
-from hub.gateways.contract import examples, messages
+from hub.gateways.contract import admin_messages, examples, messages
 from hub.gateways.http.documents import MarkedNotifications, NotificationPage
 from hub.gateways.inbox import ListNotifications, MarkNotifications
 from hub.gateways.sio import admin_payloads as admin
@@ -100,7 +100,7 @@ ADMIN: Final = (
         description="The same comes by itself every two seconds. `history` adds those of the last "
         "fifteen minutes.",
         payload=admin.StatsPayload,
-        answer=messages.StatsFigures,
+        answer=admin_messages.StatsFigures,
         example={"history": True},
         answer_example=examples.STATS | {"history": [examples.MOMENT]},
     ),
@@ -109,7 +109,7 @@ ADMIN: Final = (
         summary="Connections of the whole cluster.",
         description="Of a user, of those who follow a job, or all.",
         payload=admin.Connections,
-        answer=messages.ConnectionPage,
+        answer=admin_messages.ConnectionPage,
         example={"userId": "u1"},
         answer_example=examples.CONNECTIONS,
     ),
@@ -120,7 +120,7 @@ ADMIN: Final = (
         "connected is no mistake.",
         payload=admin.KickPayload,
         one_of=("userId", "sid", "jobId"),
-        answer=messages.KickedConnections,
+        answer=admin_messages.KickedConnections,
         example={"userId": "u1", "message": "maintenance", "banSeconds": 60},
         answer_example={"connections": 2, "users": ["u1"]},
     ),
@@ -150,7 +150,7 @@ ADMIN: Final = (
         description="With `persist` it is a notification in their inboxes, else one `event` of "
         "type `BROADCAST` to whoever is connected now.",
         payload=admin.Broadcast,
-        answer=messages.BroadcastReceipt,
+        answer=admin_messages.BroadcastReceipt,
         example={"title": "Maintenance", "body": "at ten", "to": "all", "persist": False},
         answer_example={"id": examples.ID, "connections": 12},
     ),
@@ -159,7 +159,7 @@ ADMIN: Final = (
         summary="All jobs, the latest begun first.",
         description="`status` picks those of one status.",
         payload=admin.Jobs,
-        answer=messages.AdminJobPage,
+        answer=admin_messages.AdminJobPage,
         example={"status": "GENERATING"},
         answer_example=examples.ADMIN_JOBS,
     ),
@@ -170,7 +170,7 @@ ADMIN: Final = (
         "sockets it was written, when it was seen and read.",
         payload=admin.TracePayload,
         one_of=("notificationId", "eventId"),
-        answer=messages.Trace,
+        answer=admin_messages.Trace,
         example={"eventId": examples.ID},
         answer_example=examples.TRACE,
         refusals=(*ANY, codes.NOT_FOUND),
@@ -182,7 +182,7 @@ ADMIN: Final = (
         "the frames of one connection are in its node's log instead.",
         payload=admin.TailPayload,
         one_of=("userId", "jobId", "sid"),
-        answer=messages.Tailed,
+        answer=admin_messages.Tailed,
         example={"userId": "u1"},
         answer_example={"channel": "user:u1"},
         refusals=(*ANY, codes.CONFLICT),
@@ -201,7 +201,7 @@ ADMIN: Final = (
         summary="Publications that could not be processed.",
         description="Newest first.",
         payload=admin.Paged,
-        answer=messages.DeadLetterPage,
+        answer=admin_messages.DeadLetterPage,
         example={},
         answer_example=examples.DEAD,
     ),
@@ -210,7 +210,7 @@ ADMIN: Final = (
         summary="Put dead letters back on their journals.",
         description="`missing`: those that are not there any more.",
         payload=admin.Letters,
-        answer=messages.Replayed,
+        answer=admin_messages.Replayed,
         example={"ids": ["05:1769595330123-0"]},
         answer_example={"replayed": 1, "missing": []},
     ),
@@ -219,7 +219,7 @@ ADMIN: Final = (
         summary="Throw dead letters away.",
         description="`missing`: those that are not there any more.",
         payload=admin.Letters,
-        answer=messages.Dropped,
+        answer=admin_messages.Dropped,
         example={"ids": ["05:1769595330123-0"]},
         answer_example={"dropped": 1, "missing": []},
     ),
@@ -228,7 +228,7 @@ ADMIN: Final = (
         summary="What administrators did.",
         description="Newest first. Every command of this namespace is in it.",
         payload=admin.Paged,
-        answer=messages.AuditPage,
+        answer=admin_messages.AuditPage,
         example={},
         answer_example=examples.AUDIT,
     ),
