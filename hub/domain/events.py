@@ -8,9 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from hub.domain import times
-
-VERSION = 1
-"""The version of the envelope."""
+from hub.domain.versions import CURRENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Event:
         """The envelope as JSON: the same bytes for every client on every transport."""
         return msgspec.json.encode(
             _Envelope(
-                v=VERSION,
+                v=CURRENT,
                 id=self.id,
                 channel=self.channel,
                 epoch=self.epoch,

@@ -73,3 +73,6 @@ class Versions:
 
 SPOKEN: Final = Versions(Version(1))
 """What this hub speaks."""
+
+CURRENT: Final = SPOKEN.current
+"""The version of what is stored, and made once for all."""

@@ -5,6 +5,7 @@ import base64
 import binascii
 import hashlib
 import socket
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -12,7 +13,7 @@ from aiohttp.http import WS_KEY, ws_ext_parse
 
 from hub.delivery.cork import Cork
 from hub.delivery.frames import Deflater
-from hub.gateways.http.headers import REQUEST_ID, X_REQUEST_ID
+from hub.gateways.http.headers import MORE, REQUEST_ID, X_REQUEST_ID
 from hub.gateways.websocket import WebSocket
 
 _NARROWEST, _WIDEST = 9, 15  # bits; zlib has no window of 8
@@ -49,14 +50,14 @@ def accept(
     permessage-deflate with clients that offer it. Raises ``HandshakeError`` with nothing sent.
     """
     key = _key(request)
-    deflater, extension = _negotiate(request) if compress else (None, "")
+    deflater, extension = _negotiate(request) if compress else (None, {})
     transport = request.transport
     if transport is None:
         raise HandshakeError("the client is gone")
     accepted = base64.b64encode(hashlib.sha1(key + WS_KEY, usedforsecurity=False).digest())
     transport.write(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: %b\r\n%b%b\r\n" % (accepted, extension.encode(), _named(request))
+        b"Sec-WebSocket-Accept: %b\r\n%b\r\n" % (accepted, _lines(extension | _more(request)))
     )
     early = request.protocol._message_tail
     websocket = WebSocket(transport, max_message, cork=cork, deflater=deflater, early=early)
@@ -87,10 +88,15 @@ def watch_peer(transport: asyncio.BaseTransport) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def _named(request: web.Request) -> bytes:
-    """The header that says what the request is called in the log."""
+def _more(request: web.Request) -> dict[str, str]:
+    """What the request is called in the log, and which version of the contract it speaks."""
     known = request.get(REQUEST_ID)
-    return b"" if known is None else f"{X_REQUEST_ID}: {known}\r\n".encode()
+    own = {} if known is None else {X_REQUEST_ID: known}
+    return {**own, **request.get(MORE, {})}
+
+
+def _lines(headers: Mapping[str, str]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
 
 
 def _key(request: web.Request) -> bytes:
@@ -113,12 +119,12 @@ def _key(request: web.Request) -> bytes:
     return key.encode()
 
 
-def _negotiate(request: web.Request) -> tuple[Deflater | None, str]:
+def _negotiate(request: web.Request) -> tuple[Deflater | None, dict[str, str]]:
     """What compresses for this client, and the header that tells it so."""
     offered = ", ".join(request.headers.getall("Sec-WebSocket-Extensions", ()))
     window_bits, _ = ws_ext_parse(offered or None, isserver=True)
     if window_bits < _NARROWEST:
-        return None, ""
+        return None, {}
     width = "" if window_bits == _WIDEST else f"; server_max_window_bits={window_bits}"
     chosen = f"permessage-deflate; server_no_context_takeover{width}"
-    return Deflater(window_bits), f"Sec-WebSocket-Extensions: {chosen}\r\n"
+    return Deflater(window_bits), {"Sec-WebSocket-Extensions": chosen}

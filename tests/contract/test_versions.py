@@ -12,9 +12,11 @@ from aiohttp import web
 
 from config.settings import Settings
 from hub import tokens
-from hub.domain import codes
+from hub.domain import codes, jobs
 from hub.domain.versions import DEPRECATED, SPOKEN, Version, Versions
 from tests.contract.conftest import address, serving
+from tests.hub.domain import samples
+from tests.hub.services.node import running_node
 from tests.support import protocol
 from tests.support.doors import Refused, bearer, raw, source
 from tests.support.process import ROOT
@@ -22,6 +24,7 @@ from tests.support.sioline import line
 
 OLD = Version(1, datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 9, 1, 12, tzinfo=UTC))
 BOTH = Versions(Version(2), OLD)
+JOB = "j1"
 SUPPORTED = [{"field": "v", "message": "spoken here: 1, 2", "supported": [1, 2]}]
 
 
@@ -85,6 +88,8 @@ async def test_http_says_what_it_spoke_and_until_when(
                 assert problem["details"] == SUPPORTED
         async with http.get(address(runner, "/healthz"), headers={"Hub-Version": "3"}) as answer:
             assert answer.status == 200
+        async with http.get(url, params={"v": "3"}) as answer:  # nothing but a field too many
+            assert (await answer.json())["errorCode"] == codes.INVALID_REQUEST.name
 
 
 @pytest.mark.parametrize("door", [raw, source])
@@ -98,6 +103,28 @@ async def test_streams_take_it_from_the_query(
                 async with door(http, url, token(settings), v=said):
                     pass
             assert refused.value.problem["errorCode"] == code.name
+
+
+async def test_streams_say_it_in_the_head_of_their_answer(
+    runner: web.AppRunner, settings: Settings
+) -> None:
+    async with running_node(settings) as writer:
+        await writer.publish(f"job:{JOB}", 1)
+        started = jobs.started(samples.job_started(), samples.T0)
+        await writer.store_job(started, writer.ends[f"job:{JOB}"])
+    url = address(runner, f"/v1/jobs/{JOB}/progress")
+    bearing = bearer(token(settings))
+    streamed = bearing | {"Accept": "text/event-stream"}
+    async with aiohttp.ClientSession() as http:
+        for said, ends in (("1", True), ("2", False)):
+            async with (
+                http.ws_connect(url, headers=bearing, params={"v": said}) as ws,
+                http.get(url, headers=streamed, params={"v": said}) as stream,
+            ):
+                for headers in (ws._response.headers, stream.headers):
+                    assert headers["Hub-Version"] == said
+                    assert ({"Deprecation", "Sunset"} <= headers.keys()) is ends
+    assert all("2 is not one of 1" in each for each in protocol.take())  # as above
 
 
 def test_there_are_two_at_most() -> None:

@@ -1,5 +1,5 @@
-"""Which version of the contract an HTTP request speaks: the header ``Hub-Version``, or ``?v=``
-where a browser can send no headers."""
+"""Which version of the contract an HTTP request speaks: the header ``Hub-Version``, or ``?v=`` at
+the live doors, where a browser can send no headers."""
 
 from typing import Final
 
@@ -11,6 +11,7 @@ from hub.gateways.http.headers import MORE
 from hub.gateways.http.problems import Handler
 
 HEADER: Final = "Hub-Version"
+_LIVE: Final = "/progress"
 _LONG: Final = 9  # digits
 
 
@@ -21,7 +22,8 @@ def versions(spoken: Versions) -> Middleware:
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith("/v1/"):
             return await handler(request)
-        said = request.headers.get(HEADER, request.query.get("v"))
+        asked = request.query.get("v") if request.path.endswith(_LIVE) else None
+        said = request.headers.get(HEADER, asked)
         plain = said is not None and said.isascii() and said.isdigit() and len(said) <= _LONG
         version = spoken.choose(int(said) if said is not None and plain else said)
         request[MORE] = version.headers()

@@ -15,7 +15,7 @@ from hub.delivery.message import Notice
 from hub.domain import codes, times
 from hub.domain.principal import Principal, Role
 from hub.domain.shapes import parse, require_text
-from hub.domain.versions import SPOKEN, Versions
+from hub.domain.versions import SPOKEN, Version, Versions
 from hub.gateways.allowance import Allowance
 from hub.gateways.endings import note_end
 from hub.gateways.sio.answers import closing_fields, ok
@@ -56,6 +56,7 @@ class AdminClient:
 
     door = "SOCKETIO"
     follows_now: tuple[str, ...] = ()
+    version: Version  # of the contract; set before it is accepted
 
     def __init__(self, client: Client, principal: Principal, stay: Stay, rate: Rate) -> None:
         self.client = client
@@ -155,7 +156,7 @@ class AdminNamespace:
 
     async def connect(self, client: Client, auth: Any) -> dict[str, Any]:
         """Lets in whoever has the role."""
-        self._versions.choose(spoken_by(auth))
+        version = self._versions.choose(spoken_by(auth))
         given = parse(AdminAuth, auth or {})
         principal = await self._identity.verify(given.token or bearer_of(client))
         client.user_id = principal.user_id
@@ -163,12 +164,15 @@ class AdminNamespace:
             _log.warning("admin.refused", user_id=principal.user_id)
             raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS, "the role admin is required")
         stay = await stay_for(self._guests, client, principal)
-        client.state = AdminClient(client, principal, stay, self._rate)
+        admin = client.state = AdminClient(client, principal, stay, self._rate)
+        admin.version = version
         return {}
 
     async def connected(self, client: Client) -> None:
-        """Notes that it is there."""
+        """Notes that it is there; ``hello`` says that its version ends, if it does."""
         admin: AdminClient = client.state
+        if notices := admin.version.notices():
+            admin.emit("hello", {"v": admin.version.number, "notices": notices})
         self.clients[admin] = None
         self._guests.enter(admin.stay, admin)
         await self._trail.add(admin.principal.user_id, "connect", f"sid:{admin.sid}", "OK")
@@ -248,7 +252,7 @@ async def stay_for(guests: Guests, client: Client, principal: Principal) -> Stay
     stay = await guests.arrive(principal)
     try:
         await guests.settle(stay)
-        if client.socket.closed:
+        if not client.socket.attended:
             raise codes.HubError(codes.UNAVAILABLE)
     except BaseException:
         guests.leave(stay)

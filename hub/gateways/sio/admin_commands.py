@@ -44,6 +44,7 @@ from hub.stores.heads import Heads
 PAGE: Final = 50
 """Items of one page."""
 
+_AT_MOST_ONE: Final = "takes at most one of userId and jobId"
 _BEGINNING: Final = 4096  # bytes
 _LETTERS_AT_MOST: Final = 4 * MAX_BYTES  # on one page: a fourth of what a client's outbox holds
 
@@ -273,7 +274,8 @@ def _one_target(
 ) -> Target:
     given = [each for each in (user_id, sid, job_id) if each is not None]
     if len(given) > 1 or (needed and not given):
-        raise codes.invalid("payload", "needs exactly one of userId, sid and jobId")
+        said = "needs exactly one of userId, sid and jobId" if needed else _AT_MOST_ONE
+        raise codes.invalid("payload", said)
     channel = None if job_id is None else channels.job_channel(job_id)
     return Target(user_id, sid, channel)
 

@@ -100,7 +100,7 @@ class HubNamespace:
         """Returns once it is certain that the connection may be."""
         try:
             await self._guests.settle(connection.stay)
-            if connection.client.socket.closed:
+            if not connection.client.socket.attended:
                 raise codes.HubError(codes.UNAVAILABLE)
         except BaseException:
             self._leave_all(connection)

@@ -315,7 +315,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _accept(self, client: Client, served: Namespace, extra: dict[str, Any]) -> None:
         socket = client.socket
         if not socket.attended:  # it went while it was being let in
-            await served.disconnected(client, self.reason.CLIENT_DISCONNECT)
+            await served.disconnected(client, self.reason.TRANSPORT_CLOSE)
             client.state = None
             return
         self._cancel_wait(socket.sid)

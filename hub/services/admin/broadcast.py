@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from hub.broker.journal import Journal
 from hub.domain import channels, codes, ids, times
-from hub.domain.events import VERSION
 from hub.domain.parsing import parse_item
 from hub.domain.publications import Notification, Recipients, Severity
+from hub.domain.versions import CURRENT
 from hub.services.admin.cluster import Cluster
 from hub.services.admin.orders import Say
 from hub.services.patience import patiently
@@ -111,7 +111,7 @@ def _envelope(event_id: str, channel: str, words: Words) -> msgspec.Raw:
     return msgspec.Raw(
         msgspec.json.encode(
             {
-                "v": VERSION,
+                "v": CURRENT,
                 "id": event_id,
                 "channel": channel,
                 "type": LIVE,

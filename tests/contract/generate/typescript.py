@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from hub.domain.events import VERSION
+from hub.domain.versions import CURRENT
 from hub.gateways.contract import commands, messages
 from hub.gateways.contract.commands import Command
 from tests.support.documents import asyncapi_document, openapi_document
@@ -30,7 +30,7 @@ def types(before: str) -> str:
     }
     parts = [
         _HEAD,
-        f"export const CONTRACT_VERSION = {VERSION};\n",
+        f"export const CONTRACT_VERSION = {CURRENT};\n",
         *_aliases(schemas),
         *(_declaration(name, schemas[name]) for name in sorted(schemas)),
         _table("MainCommands", "Commands of the namespace `/`.", commands.MAIN),

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
 import pytest
 
 from config.settings import Settings
@@ -461,6 +462,22 @@ async def test_only_a_client_that_takes_leave_ends_its_session(
         await asyncio.sleep(0.1)
     two = await cluster.line(back=one)
     assert (two.pid == one.pid) is recovered
+
+
+async def test_who_is_lost_while_being_let_in_can_return(cluster: Cluster) -> None:
+    one = await cluster.line()
+    await saved(cluster, one)
+    one.cut()
+    auth = {"token": cluster.token(), "pid": one.pid, "offset": one.offset}
+    async with aiohttp.ClientSession() as http:
+        for _ in range(5):
+            query = {"EIO": "4", "transport": "websocket"}
+            ws = await http.ws_connect(f"{cluster.urls[0]}/socket.io/", params=query)
+            await ws.receive()
+            await ws.send_str("40" + json.dumps(auth))
+            await ws.close()
+    two = await cluster.line(back=one)
+    assert two.pid == one.pid
 
 
 async def test_leaving_before_anything_came_ends_the_session_before_as_well(
