@@ -59,16 +59,26 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        frozen=True, env_prefix=PREFIX, env_ignore_empty=True, extra="forbid"
+        frozen=True,
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
     )
 
     redis_url: Annotated[str, BeforeValidator(values.redis_url)] | None = None
+    """Redis or Valkey: ``redis://``, ``rediss://``, ``redis+sentinel://`` or ``redis+cluster://``."""
     mongo_url: Annotated[str, BeforeValidator(values.mongo_url)] | None = None
+    """MongoDB, a replica set."""
     mongo_db: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")] = "hub"
+    """The database in it."""
 
     jwt_secret: Annotated[SecretStr, BeforeValidator(values.jwt_secret)] | None = None
+    """What tokens are signed with by HS256: at least 32 bytes."""
     jwt_jwks_url: Annotated[str, BeforeValidator(values.http_url)] | None = None
+    """Where the keys of tokens are published (JWKS)."""
     jwt_public_key: Annotated[str, BeforeValidator(values.public_key)] | None = None
+    """Keys of tokens, PEM; several one after the other."""
     jwt_algorithms: Annotated[Names, BeforeValidator(values.algorithms)] = ()
     """What a token may be signed with; the default follows from which keys are set."""
     jwt_previous_secret: Annotated[SecretStr, BeforeValidator(values.jwt_secret)] | None = None
@@ -76,13 +86,16 @@ class Settings(BaseSettings):
     jwt_leeway: Annotated[float, Field(ge=0, le=60)] = 5
     """Seconds by which the clocks of hub and issuer may differ."""
     revocation_seconds: Seconds = 2_592_000
-    """How long a revocation is kept: at least as long as the longest-lived token."""
+    """Seconds that a revocation is kept: at least as long as the longest-lived token."""
     jwt_issuer: str | None = None
+    """The only one whose tokens are good; else any."""
     jwt_audience: str | None = None
+    """What a token must be for; else anything."""
 
     authorize_url: Annotated[str, BeforeValidator(values.http_url)] | None = None
     """Whom to ask who may read a project; without it, the token's ``projects`` say so."""
     authorize_timeout: Annotated[float, Field(gt=0, le=10)] = 1.5
+    """Seconds to wait for its answer; then nobody gets in."""
     authorize_ttl: Annotated[float, Field(ge=0, le=3600)] = 10
     """Seconds that an answer counts: permission that is withdrawn is noticed so much later."""
 
@@ -90,28 +103,34 @@ class Settings(BaseSettings):
     """Origins beside the hub's own that browsers may call from; ``*`` is any."""
 
     max_connections_per_job: Annotated[int, Field(ge=1)] = 5
+    """Followers of one running job, on all doors and nodes."""
     max_connections_per_user: Annotated[int, Field(ge=1)] = 20
-    """Of all doors together, over the whole cluster."""
+    """Connections of one user, by all doors and on all nodes together."""
     max_connections: Annotated[int, Field(ge=1)] = 50_000
-    """Of all doors together, on one node."""
+    """Connections of one node, by all doors together."""
     idle_timeout: Seconds = 1800
+    """Seconds after which a connection that neither sends nor gets anything is ended."""
     job_retention: Annotated[int, Field(ge=1)] = 86_400
+    """Seconds that a job is kept after its end."""
     notification_retention: Annotated[int, Field(ge=1)] = 7_776_000
+    """Seconds that a notification is kept."""
     audit_retention: Annotated[int, Field(ge=1)] = 7_776_000
-    """How long what administrators did is kept."""
+    """Seconds that what administrators did is kept."""
     socketio_admin: bool = False
     """Serve the namespace ``/socketio-admin``, for the stock Socket.IO admin UI."""
     socketio_admin_user: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "admin"
+    """The name that goes with its password."""
     socketio_admin_password_hash: (
         Annotated[SecretStr, BeforeValidator(values.password_hash)] | None
     ) = None
-    """Of the password that lets in there, beside tokens with the role ``admin``."""
+    """Of the password that lets in there, beside tokens with the role ``admin``; made by
+    ``python -m hub hash-password``."""
     rate_commands: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(20, 1)
-    """Of one connection."""
+    """Commands of one connection."""
     rate_user_commands: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(100, 1)
-    """Of one user, on all connections and nodes together."""
+    """Commands of one user, on all connections and nodes together."""
     rate_connects: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(60, 60)
-    """From one address, by every live door and on all nodes together."""
+    """Connects of one address, by every live door and on all nodes together."""
     rate_requests: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(100, 1)
     """HTTP requests of one user, and those of one address without a good token."""
     rate_publishes: Annotated[Rate, NoDecode, BeforeValidator(Rate.parse)] = Rate(2000, 1)
@@ -119,13 +138,17 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[Names, BeforeValidator(values.networks)] = ()
     """Whose ``X-Forwarded-For`` is believed: addresses and networks."""
     request_timeout: Annotated[float, Field(gt=0, le=600)] = 20
-    """In which the header of an HTTP request has to be there, and again its body."""
+    """Seconds in which the header of an HTTP request has to be there, and again its body."""
     outbox_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    """Bytes that may wait for one client that reads too slowly."""
     drain_seconds: Annotated[float, Field(ge=0)] = 25
+    """Seconds that a node that is stopped takes to send its clients away."""
     max_message: Annotated[int, Field(ge=1024)] = 65_536
+    """Bytes of one message of a client, at most."""
     compression: bool = False
     """Compress for clients that offer it (polling and WebSocket): less to send, more to compute."""
     recovery_seconds: Seconds = 120
+    """Seconds that a client may be away and still go on with its session."""
     partitions: Annotated[int, Field(ge=1, le=100)] = 16
     """Journal partitions. Every process of a cluster needs the same number, for good."""
 
@@ -140,7 +163,9 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(values.upper)
     ] = "INFO"
+    """What is less than this is not logged."""
     log_format: Annotated[Literal["json", "console"], BeforeValidator(values.lower)] = "json"
+    """One JSON object a line, or for people."""
     log_wire: Annotated[Names, BeforeValidator(values.wire_names)] = ()
     """Whose frames are logged: ``user:<userId>``, ``sid:<sid>``."""
 

@@ -25,6 +25,10 @@ PEM = (
 )
 
 
+def test_each_is_described_for_the_reference() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
 def test_defaults_are_the_contracts() -> None:
     settings = load_settings(GOOD)
     assert settings.mongo_db == "hub"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.contract.generate import tables
+from tests.contract.generate import decisions, tables
 from tests.contract.generate.typescript import types
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 FILES: dict[str, Callable[[str], str]] = {
     "web/client/src/contract.generated.ts": types,
     "docs/reference.md": tables.reference,
+    "docs/decisions/README.md": decisions.index,
 }
 """By path, what makes the text of the one that is there."""
 

@@ -1,5 +1,5 @@
-"""The tables of ``docs/reference.md``: codes, events and commands. What stands between two marks is
-replaced, the rest is written by hand."""
+"""The tables of ``docs/reference.md``: codes, events, commands and settings. What stands between
+two marks is replaced, the rest is written by hand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from config.settings import Settings, variable
 from hub.domain import codes
 from hub.gateways.contract.channels import ADMIN, MAIN
 from tests.support.documents import asyncapi_document, openapi_document
@@ -84,10 +85,31 @@ def _http() -> str:
     return _table(("request", "for", "answers"), rows)
 
 
+def _settings() -> str:
+    rows = (
+        [f"`{variable(name)}`", _default(field.default), _plain(field.description or "")]
+        for name, field in Settings.model_fields.items()
+    )
+    return _table(("variable", "default", "meaning"), rows)
+
+
+def _default(value: Any) -> str:
+    """As it would be written in the environment; nothing where nothing is set."""
+    if value is None or value == ():
+        return ""
+    return f"`{int(value) if isinstance(value, bool) else value}`"
+
+
+def _plain(text: str) -> str:
+    """A docstring in a table of Markdown."""
+    return " ".join(text.replace("``", "`").split()).replace("|", "\\|")
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "codes": _codes,
     "events": _events,
     "commands": lambda: _commands(MAIN),
     "admin-commands": lambda: _commands(ADMIN),
     "http": _http,
+    "settings": _settings,
 }
