@@ -263,7 +263,12 @@ async def node(
     app.on_response_prepare.extend((grant, protected))
     watch = Watch(needed_to_connect(db, live))
     health = Health(checks(redis, db, live), watch)
-    sio.admit, sio.gate, sio.eio.let_in = watch.require, gate, gate.let_in
+
+    def admit(namespace: str) -> None:
+        """Administrators get in, and act, while MongoDB is away."""
+        watch.require(*(() if namespace == "/" else ("redis",)))
+
+    sio.admit, sio.gate, sio.eio.let_in = admit, gate, gate.let_in
     streams = Streams(channels, settings.outbox_bytes, settings.rate_commands)
     tickets = Tickets(TicketStore(redis, keys))
     most = settings.max_message

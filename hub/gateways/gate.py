@@ -7,8 +7,8 @@ from typing import Final
 
 from config.values import Rate
 from hub import metrics
+from hub.domain.allowance import Allowance
 from hub.gateways.addresses import site
-from hub.gateways.allowance import Allowance
 from hub.services.limits import Limits
 
 _FREE: Final = 5  # times as many handshakes as connects: a stock client makes one or two for each

@@ -6,8 +6,8 @@ from typing import Final
 from hub import metrics
 from hub.delivery.message import Message, Notice, Reset
 from hub.domain import codes
+from hub.domain.allowance import Allowance
 from hub.domain.principal import Principal
-from hub.gateways.allowance import Allowance
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.stream import JobStream
 from hub.gateways.streams import Streams

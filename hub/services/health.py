@@ -47,9 +47,10 @@ class Watch:
         self._checks = checks
         self.away: set[str] = set()
 
-    def require(self) -> None:
-        """Raises ``HubError`` UNAVAILABLE while a store is known to be away."""
-        if self.away:
+    def require(self, *stores: str) -> None:
+        """Raises ``HubError`` UNAVAILABLE while one of ``stores`` is known to be away; any, when
+        none is given."""
+        if self.away.intersection(stores) if stores else self.away:
             raise unavailable()
 
     async def run(self) -> None:

@@ -1,6 +1,6 @@
 """How much anybody may do, counted over the whole cluster (contract sections 1 and 7).
 
-The limits of one connection are in ``gateways.allowance``: no node needs to ask for those.
+The limits of one connection are in ``domain.allowance``: no node needs to ask for those.
 """
 
 import asyncio

@@ -18,6 +18,8 @@ from hub.broker.keys import Keys
 from tests.support.doors import Refused, address, raw, source
 from tests.support.duo import Duo, duo
 from tests.support.jsclient import js_client
+from tests.support.nodes import signed
+from tests.support.outages import Way, away
 from tests.support.sioline import line
 from tests.support.system import System
 from tests.support.wait import eventually
@@ -76,6 +78,57 @@ async def test_nobody_but_administrators_may_connect(pair: Duo) -> None:
     async with line(pair.url, "nonsense", namespace="/admin") as nobody:
         assert nobody.refusal is not None
         assert nobody.refusal["code"] == "UNAUTHENTICATED"
+    here = "address:127.0.0.1"
+    assert await audited(pair, 5) == [
+        *[("u1", "connect", here, "INSUFFICIENT_PERMISSIONS")] * 4,
+        ("?", "connect", here, "UNAUTHENTICATED"),
+    ]
+
+
+async def test_an_administrator_goes_on_with_another_token(pair: Duo) -> None:
+    expiring, lasting = (signed("root", ttl=ttl, roles=["admin"]) for ttl in (61, 3600))
+    async with line(pair.url, expiring, namespace="/admin") as admin:
+        await admin.until(lambda: admin.named("token-expiring"))
+        for token, code in (
+            (signed("u2", roles=["admin"]), "INSUFFICIENT_PERMISSIONS"),
+            (signed("root"), "INSUFFICIENT_PERMISSIONS"),
+            ("nonsense", "UNAUTHENTICATED"),
+            (7, "INVALID_REQUEST"),
+        ):
+            answer = await admin.command("auth:refresh", {"token": token})
+            assert answer["error"]["code"] == code
+        before = admin.named("token-expiring")[0]["expiresAt"]
+        answer = await admin.command("auth:refresh", {"token": lasting})
+        assert answer["data"]["expiresAt"] > before
+        assert (await admin.command("stats", {}))["ok"]
+    items = (await pair.do("audit"))["items"]
+    assert not any(lasting in str(each) or "nonsense" in str(each) for each in items)
+
+
+@pytest.mark.timeout(90)
+async def test_administrators_get_in_and_act_while_mongodb_is_away(pair: Duo) -> None:
+    async with line(pair.url, pair.token()) as victim:
+        async with away(pair.system.mongo, Way.HUNG):
+
+            async def known() -> bool:
+                async with line(pair.url, pair.token("u2")) as other:
+                    return other.refusal is not None
+
+            await eventually(known)
+            admin = pair.token("boss", roles=["admin"])
+            async with line(pair.other_url, admin, namespace="/admin") as boss:
+                assert boss.refusal is None
+                kicked = await boss.command("kick", {"userId": "u1"})
+                assert kicked["data"] == {"connections": 1, "users": ["u1"]}
+                await victim.until(lambda: victim.closed)
+
+        async def recorded() -> bool:
+            items = (await pair.do("audit"))["items"]
+            return {("boss", "connect"), ("boss", "kick")} <= {
+                (each["actor"], each["action"]) for each in items
+            }
+
+        await eventually(recorded, limit=30)
 
 
 async def test_bad_commands_are_refused_and_recorded(pair: Duo) -> None:
@@ -99,9 +152,17 @@ async def test_bad_commands_are_refused_and_recorded(pair: Duo) -> None:
         assert await pair.refused(name, payload) == "INVALID_REQUEST", (name, payload)
     assert await pair.refused("nonsense", {}) == "UNKNOWN_COMMAND"
     assert await pair.refused("disconnect", {}) == "INVALID_REQUEST"
-    entries = await audited(pair, len(bad))
+    *entries, unknown, reserved = await audited(pair, len(bad) + 2)
     assert [entry[1] for entry in entries] == [name for name, _ in bad]
     assert {(entry[0], entry[3]) for entry in entries} == {("root", "INVALID_REQUEST")}
+    assert (unknown[1], unknown[3]) == ("nonsense", "UNKNOWN_COMMAND")
+    assert (reserved[1], reserved[3]) == ("disconnect", "INVALID_REQUEST")
+    asked = [
+        each["details"]["asked"]
+        for each in (await pair.do("audit"))["items"]
+        if each["action"] == "kick"
+    ]
+    assert asked == ["", "userId=u1 banSeconds=0", "userId=u1 sid=x", ""]
 
 
 async def test_what_is_no_text_is_refused_and_recorded(pair: Duo) -> None:
@@ -477,6 +538,10 @@ async def test_too_many_commands_are_not_carried_out(pair: Duo) -> None:
     assert {each["code"] for each in refused} == {"RATE_LIMITED"}
     assert all(each["retryAfter"] > 0 for each in refused)
     assert sum(each["ok"] for each in answers) >= 20
+    async with line(pair.url, signed("root", roles=["admin"]), namespace="/admin") as other:
+        items = (await other.command("audit", {}))["data"]["items"]
+    limited = [each for each in items if each["outcome"] == "RATE_LIMITED"]
+    assert 1 <= len(limited) < len(refused), "the first of each series"
 
 
 def _ms(wire: str) -> int:

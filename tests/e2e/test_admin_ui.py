@@ -252,6 +252,7 @@ async def test_who_may_use_the_ui(pair: Duo) -> None:
     failed = [each["outcome"] for each in items if each["actor"] == "?"]
     assert failed.count("UNAUTHENTICATED") == 5
     assert failed.count("INSUFFICIENT_PERMISSIONS") == 2
+    assert {each["target"] for each in items if each["actor"] == "?"} == {"address:127.0.0.1"}
 
 
 async def test_what_is_no_text_is_refused_and_recorded(pair: Duo) -> None:

@@ -232,5 +232,20 @@ ADMIN: Final = (
         example={},
         answer_example=examples.AUDIT,
     ),
+    Command(
+        name="auth:refresh",
+        summary="Go on with another token.",
+        description="It has to be the same administrator's. A token that is refused changes "
+        "nothing.",
+        payload=Refresh,
+        answer=messages.Refreshed,
+        example={"token": "eyJhbGciOiJIUzI1NiJ9…"},
+        answer_example={"expiresAt": "2026-01-28T11:15:30.000Z"},
+        refusals=(
+            *ANY,
+            *(codes.UNAUTHENTICATED, codes.TOKEN_EXPIRED, codes.BANNED),
+            codes.INSUFFICIENT_PERMISSIONS,
+        ),
+    ),
 )
 """The commands of ``/admin``."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -13,20 +13,24 @@ from hub import metrics
 from hub.broker.connect import honour_cancellation
 from hub.delivery.message import Notice
 from hub.domain import codes, times
+from hub.domain.allowance import Allowance
 from hub.domain.principal import Principal, Role
 from hub.domain.shapes import parse, require_text
 from hub.domain.versions import SPOKEN, Version, Versions
-from hub.gateways.allowance import Allowance
 from hub.gateways.endings import note_end
 from hub.gateways.sio.answers import closing_fields, ok
 from hub.gateways.sio.commands import RESERVED
 from hub.gateways.sio.hub import Spoken, spoken_by
+from hub.gateways.sio.identity import Refresh
 from hub.gateways.sio.server import Client
 from hub.services.admin.stats import EVERY, Stats
 from hub.services.admin.trail import Trail
 from hub.services.guests import Guests, Stay
 from hub.services.identity import Identity
 
+_NAME_SHOWN: Final = 64
+_VALUE_SHOWN: Final = 200
+_ASKED_SHOWN: Final = 500
 _log = get_logger(__name__)
 
 
@@ -131,8 +135,8 @@ class AdminClient:
 
 
 class AdminNamespace:
-    """Serves ``/admin``. Every command is recorded with its outcome before it is answered, but for
-    those above the rate: they are not carried out."""
+    """Serves ``/admin``. Every command is recorded with its outcome before it is answered; of those
+    above the rate, which are not carried out, the first of each series."""
 
     def __init__(
         self,
@@ -149,7 +153,7 @@ class AdminNamespace:
         self._guests = guests
         self._stats = stats
         self._trail = trail
-        self._commands = dict(commands)
+        self._commands = {**commands, "auth:refresh": self._refresh}
         self._rate = rate
         self.clients: dict[AdminClient, None] = {}
         self.on_gone: Callable[[AdminClient], None] = _nothing
@@ -158,11 +162,13 @@ class AdminNamespace:
         """Lets in whoever has the role."""
         version = self._versions.choose(spoken_by(auth))
         given = parse(AdminAuth, auth or {})
-        principal = await self._identity.verify(given.token or bearer_of(client))
-        client.user_id = principal.user_id
-        if not principal.has(Role.ADMIN):
-            _log.warning("admin.refused", user_id=principal.user_id)
-            raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS, "the role admin is required")
+        try:
+            principal = await self._identity.verify(given.token or bearer_of(client))
+            client.user_id = principal.user_id
+            _require_role(principal)
+        except codes.HubError as error:
+            await turn_away(self._trail, client, "connect", error)
+            raise
         stay = await stay_for(self._guests, client, principal)
         admin = client.state = AdminClient(client, principal, stay, self._rate)
         admin.version = version
@@ -181,11 +187,15 @@ class AdminNamespace:
         """Carries one command out, records and answers it."""
         admin: AdminClient = client.state
         admin.acts += 1
+        actor, said = admin.principal.user_id, readable(name)
         if not admin.allowance.take(asyncio.get_running_loop().time()):
             metrics.LIMITED.add(1, "admin_commands")
+            if admin.allowance.refused == 1:
+                await self._trail.add(actor, said, "", codes.RATE_LIMITED.name)
             raise codes.HubError(codes.RATE_LIMITED, retry_after=admin.allowance.retry_after)
-        command, act, outcome = self._find(name), Act(admin), codes.INTERNAL.name
+        act, outcome = Act(admin), codes.INTERNAL.name
         try:
+            command = self._find(name)
             if len(args) > 1:
                 raise codes.invalid("payload", "a command has one payload")
             require_text(args)
@@ -193,12 +203,13 @@ class AdminNamespace:
             outcome = "OK"
         except codes.HubError as error:
             outcome = error.code.name
+            if error.code is codes.INVALID_REQUEST:
+                act.details["asked"] = _asked(args)
             raise
         finally:
             if client.state is None:  # it went while the command ran, which may have begun a tail
                 self.on_gone(admin)
-            actor = admin.principal.user_id
-            await self._trail.add(actor, name, act.target, outcome, act.details)
+            await self._trail.add(actor, said, act.target, outcome, act.details)
         if ack_id is not None:
             client.acknowledge(ack_id, ok(answer))
 
@@ -232,6 +243,18 @@ class AdminNamespace:
             for admin in list(self.clients):
                 admin.emit("stats", figures)
 
+    async def _refresh(self, act: Act, raw: Any) -> dict[str, Any]:
+        """The same administrator goes on with another token. When this raises, all is as it was."""
+        admin = act.who
+        who = await self._identity.verify(parse(Refresh, raw).token)
+        if who.user_id != admin.principal.user_id:
+            message = "the token is another user's"
+            raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS, message)
+        _require_role(who)
+        admin.principal = who
+        self._guests.renew(admin.stay, who)
+        return {"expiresAt": times.wire(who.expires_at)}
+
     def _find(self, name: Any) -> AdminCommand:
         if not isinstance(name, str) or name in RESERVED:
             raise codes.invalid("event", "is reserved by Socket.IO")
@@ -239,6 +262,34 @@ class AdminNamespace:
         if command is None:
             raise codes.HubError(codes.UNKNOWN_COMMAND, f"there is no command {name[:64]!r}")
         return command
+
+
+def _require_role(principal: Principal) -> None:
+    if not principal.has(Role.ADMIN):
+        raise codes.HubError(codes.INSUFFICIENT_PERMISSIONS, "the role admin is required")
+
+
+async def turn_away(trail: Trail, client: Client, action: str, error: codes.HubError) -> None:
+    """Records that ``client`` was not let in, if it is for who it is or says it is."""
+    if error.code.http in (401, 403):
+        address = str(client.environ.get("REMOTE_ADDR", ""))
+        await trail.turned_away(client.user_id, action, address, error.code.name)
+
+
+def readable(name: Any) -> str:
+    """The name of a command as it may be recorded: any client can send any."""
+    return str(name)[:_NAME_SHOWN].encode(errors="replace").decode()
+
+
+def _asked(args: list[Any]) -> str:
+    """The plain values of a payload that was refused, shortened: whom it was meant for."""
+    given = args[0] if args and isinstance(args[0], dict) else {}
+    plain = [
+        f"{key}={value}"[:_VALUE_SHOWN]
+        for key, value in given.items()
+        if isinstance(value, str | int | float) and key != "token"
+    ]
+    return " ".join(plain)[:_ASKED_SHOWN].encode(errors="replace").decode()
 
 
 def bearer_of(client: Client) -> str | None:

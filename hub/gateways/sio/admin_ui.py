@@ -19,7 +19,7 @@ from hub.domain import channels, codes
 from hub.domain.principal import Principal
 from hub.domain.shapes import parse, require_text
 from hub.gateways.endings import note_end
-from hub.gateways.sio.admin import AdminClient, bearer_of, stay_for
+from hub.gateways.sio.admin import AdminClient, bearer_of, readable, stay_for, turn_away
 from hub.gateways.sio.answers import ok
 from hub.gateways.sio.server import Client, RefusedAs
 from hub.services.admin.cluster import Cluster
@@ -95,9 +95,8 @@ class AdminUiNamespace:
             given = parse(Given, auth or {})
             principal, login = await self._logins.enter(given, bearer_of(client))
         except codes.HubError as error:
+            await turn_away(self._trail, client, "socketio-admin:connect", error)
             if error.code.http in (401, 403):
-                _log.warning("admin_ui.refused", reason=error.code.name)
-                await self._trail.add("?", "socketio-admin:connect", "", error.code.name)
                 raise RefusedAs(error, _REFUSAL) from error
             raise
         client.user_id = principal.user_id
@@ -135,7 +134,7 @@ class AdminUiNamespace:
             raise
         finally:
             actor, target = ui.principal.user_id, "" if order is None else _target(order)
-            action = f"socketio-admin:{str(name)[:32]}".encode(errors="replace").decode()
+            action = f"socketio-admin:{readable(name)}"
             await self._trail.add(actor, action, target, outcome, details)
         self._due.set()
         if ack_id is not None:

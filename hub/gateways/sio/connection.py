@@ -14,12 +14,12 @@ from hub import metrics
 from hub.delivery.message import Message, Notice, Reset, Run
 from hub.delivery.outbox import Entry
 from hub.domain import codes, times
+from hub.domain.allowance import Allowance
 from hub.domain.events import Position
 from hub.domain.inbox import Unread
 from hub.domain.principal import Principal
 from hub.domain.recovery import UNBEGUN
 from hub.domain.versions import Version
-from hub.gateways.allowance import Allowance
 from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
 from hub.gateways.sio.answers import Answer, closing_fields, comes_back

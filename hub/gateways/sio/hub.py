@@ -11,12 +11,12 @@ from config.values import Rate
 from hub import metrics
 from hub.delivery.message import Message, Reset
 from hub.domain import channels, codes, times
+from hub.domain.allowance import Allowance
 from hub.domain.events import Position
 from hub.domain.inbox import Member
 from hub.domain.principal import Principal
 from hub.domain.shapes import parse
 from hub.domain.versions import SPOKEN, Versions
-from hub.gateways.allowance import Allowance
 from hub.gateways.endings import note_end
 from hub.gateways.sio import packets
 from hub.gateways.sio.answers import position_fields

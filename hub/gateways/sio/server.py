@@ -130,7 +130,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     be without any namespace. ``connects_at_once``: how many clients are being let in at a time; the
     others wait their turn, so that thousands who come to a node at once do not drown its stores.
 
-    ``admit``: called before a client is let in; raises ``HubError`` to refuse it at once.
+    ``admit``: called with the namespace's name before a client is let in; raises ``HubError`` to
+    refuse it at once.
     ``arrives``: called with the ``state`` of one that is, before it is told so.
     ``gate``: who may connect how often.
     """
@@ -148,7 +149,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         super().__init__(async_handlers=False, logger=_LIBRARY, engineio_logger=_LIBRARY, **options)
         self.manager_initialized = True
         self.accept_binary = accept_binary
-        self.admit: Callable[[], None] = _anyone
+        self.admit: Callable[[str], None] = _anyone
         self.arrives: Callable[[Any], None] = _nobody_asks
         self.gate: Gate | None = None
         self._connect_timeout = connect_timeout
@@ -278,7 +279,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             async with self._admission:
                 if not socket.attended:  # it went while it waited for its turn
                     return
-                self.admit()
+                self.admit(namespace)
                 extra = await served.connect(client, data)
         except codes.HubError as error:
             _refuse(client, error)
@@ -326,8 +327,9 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         await served.connected(client)
 
 
-def _anyone() -> None:
+def _anyone(namespace: str) -> None:
     """The default for ``admit``."""
+    del namespace
 
 
 def _nobody_asks(state: Any) -> None:

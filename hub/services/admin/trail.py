@@ -6,13 +6,17 @@ from typing import Any, Final
 
 from config.logs import get_logger
 from config.trouble import Trouble
+from config.values import Rate
 from hub import metrics
 from hub.broker.connect import honour_cancellation
+from hub.domain.allowance import Allowance
 from hub.domain.patience import PATIENCE
 from hub.services.patience import FAILURES, patiently
 from hub.stores.audit import Audit, Record, record
 
 _WAITING_AT_MOST: Final = 1000
+_STRANGERS: Final = Rate(60, 60)
+_NOBODY: Final = "?"
 _RETRY: Final = 1.0
 _log = get_logger(__name__)
 
@@ -27,6 +31,7 @@ class Trail:
         self._waiting: deque[Record] = deque()
         self._wake = asyncio.Event()
         self._trouble = Trouble(_log, "audit.not_stored", "audit.stored")
+        self._strangers = Allowance(_STRANGERS)
 
     async def add(
         self,
@@ -39,12 +44,25 @@ class Trail:
         """Records one thing; returns once it is stored, or kept for later."""
         one = record(actor, action, target, outcome, details)
         _log.info("admin.did", actor=actor, action=action, target=target, outcome=outcome)
+        if self._waiting:  # MongoDB is away: nobody has to find that out anew
+            self._keep(one)
+            return
         try:
             async with asyncio.timeout(_RETRY):
                 await self._audit.insert(one)
         except FAILURES as error:
             self._trouble.failed(error)
             self._keep(one)
+
+    async def turned_away(self, user_id: str | None, action: str, address: str, code: str) -> None:
+        """Records that somebody was not let in; ``user_id``: None when nobody knows who. Anybody
+        can try, so of more than some a minute only the log has them."""
+        actor = _NOBODY if user_id is None else user_id
+        if self._strangers.take(asyncio.get_running_loop().time()):
+            await self.add(actor, action, f"address:{address}", code)
+        else:
+            metrics.LIMITED.add(1, "audit_strangers")
+            _log.warning("admin.refused", actor=actor, action=action, address=address, reason=code)
 
     async def page(self, before: str | None, limit: int) -> list[Record]:
         """As ``Audit.page``. Raises ``HubError`` UNAVAILABLE."""

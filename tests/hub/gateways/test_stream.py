@@ -12,9 +12,9 @@ import pytest
 from config.values import Rate
 from hub.delivery.message import Message, Notice, Reset
 from hub.domain import codes, times
+from hub.domain.allowance import Allowance
 from hub.domain.events import Encoded
 from hub.domain.principal import Principal, Role
-from hub.gateways.allowance import Allowance
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.stream import JobStream
 from hub.gateways.streams import Streams

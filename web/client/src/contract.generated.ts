@@ -41,6 +41,11 @@ export interface AdminAuth {
   token?: string | null;
 }
 
+export interface AdminAuthRefreshAnswer {
+  ok: true;
+  data: Refreshed;
+}
+
 export interface AdminBroadcastAnswer {
   ok: true;
   data: BroadcastReceipt;
@@ -1259,6 +1264,7 @@ export interface AdminCommands {
   "dead:replay": [Letters, Replayed];
   "dead:drop": [Letters, Dropped];
   audit: [Paged, AuditPage];
+  "auth:refresh": [Refresh, Refreshed];
 }
 
 /** `data` by the event's type. */

@@ -88,7 +88,8 @@ async def test_so_many_at_a_time_and_everybody_in_the_end() -> None:
 async def test_those_who_wait_are_refused_at_once_when_it_is_in_vain() -> None:
     door, away = Door(), asyncio.Event()
 
-    def admit() -> None:
+    def admit(namespace: str) -> None:
+        assert namespace == "/"
         if away.is_set():
             raise codes.HubError(codes.UNAVAILABLE, retry_after=2)
 

@@ -55,8 +55,10 @@ class Away:
     def __init__(self) -> None:
         self.stored: list[Record] = []
         self.asked, self.back = asyncio.Event(), asyncio.Event()
+        self.tries = 0
 
     async def insert(self, *records: Record) -> None:
+        self.tries += 1
         if not self.back.is_set() and len(records) == 1:
             raise OSError
         self.asked.set()
@@ -106,3 +108,24 @@ async def test_records_expire(settings: Settings) -> None:
         assert document["expireAt"] - document["at"] == timedelta(seconds=100)
         indexes = await stores.db["audit"].index_information()
         assert indexes["expiry"]["expireAfterSeconds"] == 0
+
+
+async def test_of_strangers_so_many_a_minute_are_recorded() -> None:
+    audit = Away()
+    audit.back.set()
+    trail = Trail(audit)  # type: ignore[arg-type]
+    before = metrics.LIMITED.by_labels.get(("audit_strangers",), 0)
+    for _ in range(100):
+        await trail.turned_away(None, "connect", "10.0.0.1", "UNAUTHENTICATED")
+    assert 60 <= len(audit.stored) < 70
+    lost = metrics.LIMITED.by_labels["audit_strangers",] - before
+    assert lost == 100 - len(audit.stored)
+    assert {(each.actor, each.target) for each in audit.stored} == {("?", "address:10.0.0.1")}
+
+
+async def test_nobody_finds_out_anew_that_mongodb_is_away() -> None:
+    audit = Away()
+    trail = Trail(audit)  # type: ignore[arg-type]
+    for number in range(3):
+        await trail.add("root", "kick", f"user:{number}", "OK")
+    assert audit.tries == 1
