@@ -23,13 +23,10 @@ from hub.domain.notifications import Item
 from hub.domain.readstate import As, State
 from hub.services.inbox import announcing, lists
 from hub.services.inbox.marking import Marks
-from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.stores import InboxStores, inbox_stores
 from hub.services.inbox.unread import Unreads
-from hub.stores.announcements import Announcements
-from hub.stores.inboxes import Inboxes
 from hub.stores.markings import Filter
 from hub.stores.mongo import ensure_indexes
-from hub.stores.notifications import Notifications
 
 USER: Final = "u1"
 LIMIT: Final = 20
@@ -168,7 +165,7 @@ async def subject(
     try:
         db = client[database]
         await ensure_indexes(db)
-        stores = InboxStores(Notifications(db), Announcements(db), Inboxes(db))
+        stores = inbox_stores(db)
         yield Subject(stores, Journal(redis, Keys(_PARTITIONS)))
     finally:
         await redis.aclose()

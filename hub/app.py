@@ -72,19 +72,16 @@ from hub.services.guests import Guests
 from hub.services.health import Health, Watch
 from hub.services.identity import Identity
 from hub.services.inbox.inbox import Inbox
-from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.stores import inbox_stores
 from hub.services.jobs import Jobs
 from hub.services.limits import Limits
 from hub.services.publish import Publishing
 from hub.services.rechecks import Rechecks
 from hub.services.recovery import Recovery
 from hub.services.tickets import Tickets
-from hub.stores.announcements import Announcements
 from hub.stores.events import Events
 from hub.stores.heads import Heads
-from hub.stores.inboxes import Inboxes
 from hub.stores.mongo import close_mongo, open_mongo
-from hub.stores.notifications import Notifications
 from hub.telemetry import Spans
 
 DRAIN: Final = web.AppKey[Callable[[float], Coroutine[Any, Any, None]]]("drain")
@@ -248,7 +245,7 @@ async def node(
     sio = socket_server(settings, cork)
     recovery = Recovery(sessions, channels)
     journal = Journal(redis, keys)
-    inbox = Inbox(InboxStores(Notifications(db), Announcements(db), Inboxes(db)), heads, journal)
+    inbox = Inbox(inbox_stores(db), heads, journal)
     commands = ChannelCommands(channels).table() | InboxCommands(inbox).table()
     commands |= IdentityCommands(identity, guests, channels).table()
     rate = settings.rate_commands

@@ -213,18 +213,15 @@ def audit_unread() -> None:
 
     from config.settings import load_settings
     from hub.services.inbox.audit import audit
-    from hub.services.inbox.stores import InboxStores
-    from hub.stores.announcements import Announcements
-    from hub.stores.inboxes import Inboxes
+    from hub.services.inbox.stores import inbox_stores
     from hub.stores.mongo import WRITE_TIMEOUT, open_mongo
-    from hub.stores.notifications import Notifications
 
     settings = load_settings(require=("mongo_url",))
 
     async def run() -> None:
         async with open_mongo(settings.mongo_url or "", timeout=WRITE_TIMEOUT) as mongo:
             db = mongo[settings.mongo_db]
-            found = await audit(InboxStores(Notifications(db), Announcements(db), Inboxes(db)))
+            found = await audit(inbox_stores(db))
         for drift in found.drifts:
             print(f"{drift.user}: counted {drift.counted}, stored {drift.stored}")
         print(f"{found.users} users, {found.unread} unread, {len(found.drifts)} drifts")

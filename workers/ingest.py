@@ -24,16 +24,14 @@ from hub.broker.traces import TraceStore
 from hub.delivery.witness import Witness
 from hub.domain.ids import uuid7
 from hub.services.inbox.expiry import Expiry
-from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.stores import inbox_stores
+from hub.services.inbox.telling import Telling
 from hub.services.ingest.batch import Ingest, Stores
 from hub.services.ingest.worker import BLOCK, IngestWorker
 from hub.services.tracing import Tracer
-from hub.stores.announcements import Announcements
 from hub.stores.events import Events
 from hub.stores.heads import Heads
-from hub.stores.inboxes import Inboxes
 from hub.stores.mongo import WRITE_TIMEOUT, Database, close_mongo, ensure_indexes, open_mongo
-from hub.stores.notifications import Notifications
 
 _log = get_logger(__name__)
 
@@ -51,7 +49,7 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
     reading = open_redis(settings.redis_url, timeout=3 * BLOCK, max_connections=keys.partitions + 2)
     mongo = open_mongo(settings.mongo_url, timeout=WRITE_TIMEOUT)
     db = mongo[settings.mongo_db]
-    inboxes = InboxStores(Notifications(db), Announcements(db), Inboxes(db))
+    inboxes = inbox_stores(db)
     stores = Stores(Events(db), Heads(db), inboxes)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid7()[-6:]}"
     say_always(node=name)
@@ -75,7 +73,7 @@ async def work(settings: Settings, on_step: Callable[[str], None] = _ignore) -> 
         ingest,
         on_ready=lambda: _ready(name),
         tracer=tracer,
-        expiry=Expiry(inboxes, journal),
+        sweeps=(Expiry(inboxes, journal).tell, Telling(inboxes.untold, journal).rest),
     )
     try:
         with metrics.served(settings.metrics_port):

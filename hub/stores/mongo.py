@@ -140,6 +140,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         _untold(),
         IndexModel([("expireAt", ASCENDING)], name="expiry", expireAfterSeconds=0),
     ],
+    "untold": [IndexModel([("at", ASCENDING)], name="oldest")],
 }
 """Every index by collection. Unique keys begin with the shard key. Keys are in the order equality,
 sort, range, so that each query reads ranges of one index and nothing beside them.

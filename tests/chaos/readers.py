@@ -13,10 +13,7 @@ from config.settings import Settings
 from hub import tokens
 from hub.broker.keys import Keys
 from hub.domain.notifications import CHANGED
-from hub.services.inbox.stores import InboxStores
-from hub.stores.announcements import Announcements
-from hub.stores.inboxes import Inboxes
-from hub.stores.notifications import Notifications
+from hub.services.inbox.stores import InboxStores, inbox_stores
 from tests.chaos.cast import JOBS, PROJECT
 from tests.chaos.checker import Began, Entry, Event, Seen
 from tests.chaos.cluster import SECRET
@@ -46,7 +43,7 @@ class Stores:
     @property
     def inboxes(self) -> InboxStores:
         """The inboxes, as the hub reads them."""
-        return InboxStores(Notifications(self._db), Announcements(self._db), Inboxes(self._db))
+        return inbox_stores(self._db)
 
     async def heads(self) -> dict[str, Head]:
         """Where each channel's log ends."""

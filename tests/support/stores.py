@@ -18,14 +18,11 @@ from hub.broker.hotlog import HotLog
 from hub.broker.journal import Entry, Journal, PartitionReader
 from hub.broker.keys import Keys
 from hub.domain.publications import AnyPublication
-from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.stores import inbox_stores
 from hub.services.ingest.batch import Ingest, Stores
-from hub.stores.announcements import Announcements
 from hub.stores.events import Events
 from hub.stores.heads import Heads
-from hub.stores.inboxes import Inboxes
 from hub.stores.mongo import Database, ensure_indexes
-from hub.stores.notifications import Notifications
 
 
 @dataclass
@@ -106,7 +103,7 @@ async def opened(
     keys = Keys(settings.partitions)
     try:
         await ensure_indexes(db)
-        inboxes = InboxStores(Notifications(db), Announcements(db), Inboxes(db))
+        inboxes = inbox_stores(db)
         stores = Stores(Events(db), Heads(db), inboxes)
         journal = Journal(redis, keys)
         yield Opened(settings, redis, db, keys, stores, HotLog(redis, keys), journal)

@@ -13,6 +13,7 @@ from hub.domain.ids import uuid7
 from hub.domain.inbox import TOPICS_AT_MOST, Member, Preferences
 from hub.domain.publications import InboxChanged, InboxState
 from hub.services.inbox.stores import InboxStores
+from hub.services.inbox.telling import Telling
 from hub.stores.coalescing import CoalescedReads
 from hub.stores.heads import Heads
 
@@ -26,7 +27,7 @@ class Members:
     def __init__(self, stores: InboxStores, heads: Heads, journal: Journal) -> None:
         self._inboxes = stores.inboxes
         self._heads = heads
-        self._journal = journal
+        self._telling = Telling(stores.untold, journal)
         self._entering = CoalescedReads(self._enter, keys_at_once=_ENTER_AT_ONCE)
 
     async def enter(self, user: str) -> Member:
@@ -40,15 +41,23 @@ class Members:
         if topic in member.topics:
             return
         end = await self._end(channels.topic_channel(topic))
-        if await self._inboxes.subscribe(user, topic, end):
-            await self._tell(user, "SUBSCRIPTIONS", topic)
-        elif topic not in (await self._inboxes.read([user]))[user].topics:
+
+        async def make() -> bool:
+            return await self._inboxes.subscribe(user, topic, end)
+
+        made = await self._telling.change(_change(user, "SUBSCRIPTIONS", topic), make)
+        if not made and topic not in (await self._inboxes.read([user]))[user].topics:
             raise codes.HubError(codes.CONFLICT, f"a user has at most {TOPICS_AT_MOST} topics")
 
     async def unsubscribe(self, user: str, topic: str) -> None:
         """Ends that; what the user has not touched of the topic is gone. Harmless without."""
-        if await self._inboxes.unsubscribe(user, topic):
-            await self._tell(user, "SUBSCRIPTIONS", topic)
+        if topic not in (await self._inboxes.read([user]))[user].topics:
+            return
+
+        async def make() -> bool:
+            return await self._inboxes.unsubscribe(user, topic)
+
+        await self._telling.change(_change(user, "SUBSCRIPTIONS", topic), make)
 
     async def preferences(self, user: str) -> Preferences:
         """What the user does not want to be notified of."""
@@ -56,8 +65,13 @@ class Members:
 
     async def prefer(self, user: str, preferences: Preferences) -> None:
         """Replaces that."""
-        if await self._inboxes.prefer(user, preferences):
-            await self._tell(user, "PREFERENCES")
+        if preferences == await self.preferences(user):
+            return
+
+        async def make() -> bool:
+            return await self._inboxes.prefer(user, preferences)
+
+        await self._telling.change(_change(user, "PREFERENCES"), make)
 
     async def _enter(self, users: list[str]) -> dict[str, Member]:
         members = await self._inboxes.read(users)
@@ -74,13 +88,7 @@ class Members:
         head = await self._heads.get(channel)
         return _START if head is None else head.position
 
-    async def _tell(self, user: str, state: InboxState, topic: str | UnsetType = UNSET) -> None:
-        """The user's devices learn what is unread now."""
-        change = InboxChanged(
-            id=UUID(uuid7()),
-            user_id=user,
-            state=state,
-            at=times.now(),
-            topic=topic,
-        )
-        await self._journal.append([change])
+
+def _change(user: str, state: InboxState, topic: str | UnsetType = UNSET) -> InboxChanged:
+    """What the user's devices are told, who then learn what is unread."""
+    return InboxChanged(id=UUID(uuid7()), user_id=user, state=state, at=times.now(), topic=topic)

@@ -1,6 +1,9 @@
-"""The sweeper: one of the ingest workers tells, every second, what has ended by itself."""
+"""The sweeper: one of the ingest workers tells, every second, what nobody else tells: what has
+ended by itself, and what whoever changed it could not tell."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from pymongo.errors import PyMongoError
@@ -12,18 +15,22 @@ from hub.broker.connect import honour_cancellation
 from hub.broker.keys import EXPIRY
 from hub.broker.leases import Leases
 from hub.domain import times
-from hub.services.inbox.expiry import Expiry
 
 _EVERY: Final = 1.0
 _FAILURES = (PyMongoError, RedisError, OSError, TimeoutError)
 _log = get_logger(__name__)
 
 
-class Sweeper:
-    """Runs ``expiry`` on the worker that holds the lease; another takes over when it dies."""
+Sweep = Callable[[datetime], Awaitable[int]]
+"""Tells some of what is to be told by now; how much that was. Raises ``PyMongoError``,
+``RedisError``."""
 
-    def __init__(self, expiry: Expiry, leases: Leases) -> None:
-        self._expiry = expiry
+
+class Sweeper:
+    """Runs ``sweeps`` on the worker that holds the lease; another takes over when it dies."""
+
+    def __init__(self, sweeps: Sequence[Sweep], leases: Leases) -> None:
+        self._sweeps = sweeps
         self._leases = leases
         self._trouble = Trouble(_log, "sweeper.held_up", "sweeper.goes_on")
 
@@ -46,7 +53,7 @@ class Sweeper:
 
     async def _sweep(self) -> int:
         (held,) = await self._leases.take([EXPIRY])
-        return await self._expiry.tell(times.now()) if held else 0
+        return sum([await sweep(times.now()) for sweep in self._sweeps]) if held else 0
 
     async def _leave(self) -> None:
         try:

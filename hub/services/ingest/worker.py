@@ -19,10 +19,9 @@ from hub.broker.journal import DeadLetter, Entry, NotHeld, PartitionReader
 from hub.broker.keys import Keys
 from hub.broker.leases import Leases
 from hub.domain import codes
-from hub.services.inbox.expiry import Expiry
 from hub.services.ingest.batch import Contended, Ingest
 from hub.services.ingest.plan import LivesOverlap
-from hub.services.ingest.sweeper import Sweeper
+from hub.services.ingest.sweeper import Sweep, Sweeper
 from hub.services.tracing import Tracer
 
 LEASE: Final = 3.0
@@ -51,7 +50,7 @@ class IngestWorker:
         ingest: Ingest,
         on_ready: Callable[[], None],
         tracer: Tracer | None = None,
-        expiry: Expiry | None = None,
+        sweeps: Sequence[Sweep] = (),
     ) -> None:
         self.id = worker_id
         self._redis = redis
@@ -63,7 +62,7 @@ class IngestWorker:
         self._readers: dict[int, asyncio.Task[None]] = {}
         self._workers = 1
         self._tracer = tracer
-        self._sweeper = None if expiry is None else Sweeper(expiry, self._leases)
+        self._sweeper = Sweeper(sweeps, self._leases) if sweeps else None
         self._told = 0  # of the events stored, how many the cluster knows of
         self._trouble = Trouble(_log, "ingest.held_up", "ingest.goes_on")
 

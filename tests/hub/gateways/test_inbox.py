@@ -11,7 +11,10 @@ import pytest
 
 from config.settings import Settings
 from hub.domain.ids import uuid7
+from hub.embedded import RedisServer
 from tests.hub.gateways.inboxes import House, running_house
+from tests.support.outages import Way, away
+from tests.support.wait import eventually
 
 
 @pytest.fixture
@@ -77,6 +80,25 @@ async def test_what_is_marked_last_thing_before_leaving_is_marked(house: House) 
     await desk.counts(1)
     listed = await desk.list(filter="UNREAD")
     assert [each["id"] for each in listed["items"]] == [sent[5]]
+
+
+@pytest.mark.timeout(90)
+async def test_a_change_that_could_not_be_told_without_redis_is_told_later(
+    house: House, redis_server: RedisServer
+) -> None:
+    device = await house.device()
+    path = "/v1/topics/news/subscribers/u1"
+    async with away(redis_server, Way.HUNG):
+        assert (await house.ask("PUT", path))[0] == 503
+
+    async def told() -> bool:
+        return bool(device.of("NOTIFICATIONS_CHANGED"))
+
+    await eventually(told, limit=40)
+    assert device.of("NOTIFICATIONS_CHANGED")[0]["topic"] == "news"
+    assert (await house.ask("PUT", path))[0] == 204
+    await house.hub.notify(topic="news", type="t", title="Heard", body="b")
+    await device.until(lambda: device.of("NOTIFICATION_CREATED"))
 
 
 async def test_devices_that_act_at_once_converge(house: House) -> None:

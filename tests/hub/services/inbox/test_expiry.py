@@ -102,7 +102,7 @@ async def test_one_worker_sweeps_and_another_takes_over(stores: Opened) -> None:
     kept, journal = stores.stores.inboxes, stores.journal
 
     def sweeper(name: str) -> Sweeper:
-        return Sweeper(Expiry(kept, journal), Leases(stores.redis, name, 60))
+        return Sweeper([Expiry(kept, journal).tell], Leases(stores.redis, name, 60))
 
     async def held_by(name: str) -> None:
         async def holds() -> bool:

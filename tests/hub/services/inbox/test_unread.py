@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from config.settings import Settings
 from hub.domain import times
@@ -14,7 +15,6 @@ from hub.domain.events import Position
 from hub.domain.inbox import Member, Settled, Unread
 from hub.domain.readstate import As
 from hub.services.inbox.inbox import Inbox
-from hub.services.inbox.stores import InboxStores
 from hub.stores.inboxes import Claim, Inboxes
 from tests.hub.domain import samples
 from tests.hub.services.inbox.world import principal
@@ -33,7 +33,7 @@ async def stores(settings: Settings) -> AsyncIterator[Opened]:
 def inbox(stores: Opened, inboxes: Inboxes | None = None) -> Inbox:
     kept = stores.stores.inboxes
     if inboxes is not None:
-        kept = InboxStores(kept.notifications, kept.announcements, inboxes)
+        kept = replace(kept, inboxes=inboxes)
     return Inbox(kept, stores.stores.heads, stores.journal)
 
 

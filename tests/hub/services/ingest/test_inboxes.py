@@ -105,7 +105,7 @@ def mortal(stores: Opened, after: int | str) -> Ingest:
     notifications, announcements = MortalNotifications(db), MortalAnnouncements(db)
     members = MortalInboxes(db)
     notifications.fuse = announcements.fuse = members.fuse = fuse
-    inboxes = InboxStores(notifications, announcements, members)
+    inboxes = InboxStores(notifications, announcements, members, stores.stores.inboxes.untold)
     healthy = stores.stores
     return Ingest(
         Stores(healthy.events, healthy.heads, inboxes),
