@@ -29,7 +29,7 @@ async function show(): Promise<void> {
       <h1>What the hub says and takes</h1>
       ${doors.map((group) => section(group, live.components.schemas))}
       ${requests.map((group) => section(group, http.components.schemas))}`, main);
-    new TryIt(byId("try"));
+    new TryIt(byId("try"), Math.max(...spoken));
     document.getElementById(location.hash.slice(1))?.scrollIntoView();
     markCurrent(byId("contents"), [...main.querySelectorAll("article")]);
   } catch (error) {

@@ -152,26 +152,57 @@ test("the contents show where the reader is", async () => {
   }
 });
 
-test("a token, a subscription and a publication later the events are there", async () => {
-  const page = await openDocs();
+/** The panel, connected as somebody, with what suits `channel` written. */
+async function tryOut(page: Page, channel: string): Promise<Locator> {
   const log = page.locator("#try-log");
   await page.locator("#try-user").fill(somebody("ana"));
-  await page.locator("#try-channel").fill(`job:${somebody("try")}`);
+  await page.locator("#try-channel").fill(channel);
   await page.getByRole("button", { name: "Write publications" }).click();
   await page.locator("#try-mint").click();
   await page.locator("#try-connect:enabled").click();
   await shows(log, "hello");
+  return log;
+}
+
+test("a job that is published is followed, and another one each time again", async () => {
+  const page = await openDocs();
+  const channel = `job:${somebody("try")}`;
+  const log = await tryOut(page, channel);
+  const ended = (name: string): Locator => log.locator("li.came pre", { hasText: "JOB_COMPLETED" }).filter({ hasText: name });
   await page.locator("#try-publish:enabled").click();
-  await shows(log, "POST /v1/publish 202");
-  for (;;) { // it can be followed once it is stored
-    const before = await log.locator("li").count();
-    await page.locator("#try-subscribe").click();
-    await log.locator("li").nth(before + 1).waitFor();
-    if (await log.locator("li.came", { hasText: "answer to subscribe" }).count()) break;
+  await ended(`"${channel}"`).first().waitFor({ state: "attached" });
+  await page.locator("#try-publish").click();
+  await shows(log.locator("li.note"), "all of it was published before");
+  for (const again of [`${channel}-2`, `${channel}-3`]) {
+    await page.getByRole("button", { name: "Write publications" }).click();
+    await shows(log.locator("li.note"), again);
+    expect(await page.locator("#try-channel").inputValue()).toBe(again);
+    await page.locator("#try-publish").click();
+    await ended(`"${again}"`).first().waitFor({ state: "attached" });
   }
-  await page.getByRole("button", { name: "Write publications" }).click();
-  await log.locator("li.came", { hasText: "answer to subscribe" }).locator("summary").click();
-  await shows(log.locator("pre"), /SCENARIO_COMPLETED|"events"/);
+});
+
+test("what is written for a topic is an event on it", async () => {
+  const page = await openDocs();
+  const channel = `topic:${somebody("team")}`;
+  const log = await tryOut(page, channel);
+  await page.locator("#try-subscribe").click();
+  await shows(log.locator("li.came"), "answer to subscribe");
+  await page.locator("#try-publish").click();
+  await log.locator("li.came", { hasText: "TRY_IT" }).locator("summary").click();
+  await shows(log.locator("pre"), `"channel": "${channel}"`);
+});
+
+test("the panel speaks the newest version that the document names", async () => {
+  const page = await openDocs({}, ({ info }) => info["x-contract"].push(7));
+  const log = page.locator("#try-log");
+  await page.locator("#try-mint").click();
+  await page.locator("#try-publish:enabled").click();
+  await log.locator("li.failed", { hasText: "POST /v1/publish 400" }).locator("summary").click();
+  await shows(log.locator("pre"), "UNSUPPORTED_VERSION");
+  await page.locator("#try-connect").click();
+  await log.locator("li.failed", { hasText: "connect_error" }).locator("summary").click();
+  await shows(log.locator("li", { hasText: "connect_error" }).locator("pre"), "UNSUPPORTED_VERSION");
 });
 
 describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
