@@ -35,7 +35,7 @@ function place({ about, address, fields: named, security }: Place, schemas: Sche
       ${security ? html`<div><dt>Security</dt><dd>${credentials(security)}</dd></div>` : nothing}
     </dl>
     ${about ? html`<p class="muted">${words(about)}</p>` : nothing}
-    ${named.map(({ title, schema }) => html`<h4>${title}</h4>${fields(schema, schemas)}`)}
+    ${named.map(({ title, schema }) => html`<h3 class="small">${title}</h3>${fields(schema, schemas)}`)}
   </div>`;
 }
 
