@@ -1,166 +1,173 @@
 /** The two documents, as far as the page reads them. */
+import type { Schema, Schemas } from "./schema";
 
-export interface Schema {
-  $ref?: string;
-  type?: string;
-  description?: string;
-  properties?: Record<string, Schema>;
-  required?: string[];
-  items?: Schema;
-  enum?: unknown[];
-  const?: unknown;
-  anyOf?: Schema[];
-  oneOf?: Schema[];
-  allOf?: Schema[];
-  pattern?: string;
-  format?: string;
-  default?: unknown;
-  minimum?: number;
-  maximum?: number;
-  maxLength?: number;
-}
-
-interface Ref {
+export interface Ref {
   $ref: string;
 }
 
-export interface Refused {
+/** `name` and `in`: of a key that is not in the header `Authorization`. */
+export interface Scheme {
+  type: string;
+  scheme?: string;
+  bearerFormat?: string;
+  name?: string;
+  in?: string;
+  description?: string;
+}
+
+interface LiveRefusal {
   code: string;
   message: string;
+  retry?: boolean;
   close?: number;
 }
 
-export interface Message {
+interface Message {
   name: string;
   summary: string;
   payload: Schema;
   examples: { payload: unknown }[];
 }
 
-interface LiveOperation {
+export interface LiveOperation {
   action: "send" | "receive";
   channel: Ref;
   summary: string;
   description: string;
   messages: Ref[];
   reply?: { messages: Ref[] };
-  "x-errors": Refused[];
+  security?: (Ref | Scheme)[];
+  "x-errors": LiveRefusal[];
+}
+
+export interface Server {
+  host: string;
+  protocol: string;
+  pathname?: string;
+  description: string;
+  variables?: Record<string, { default?: string; description?: string }>;
+  security?: (Ref | Scheme)[];
+}
+
+interface Parameter {
+  name: string;
+  description?: string;
+  required?: boolean;
+  schema?: Schema;
+}
+
+/** As one schema, as parameters of OpenAPI, or as a schema for each name. */
+export type Query = Schema | Parameter[] | Schemas;
+
+export interface Channel {
+  address: string;
+  title: string;
+  description: string;
+  servers: Ref[];
+  parameters?: Record<string, { description?: string; enum?: string[]; default?: string; schema?: Schema }>;
+  bindings?: { ws?: { query?: Query; headers?: Schema } };
+  "x-query"?: Query;
 }
 
 export interface AsyncApi {
   info: { version: string; "x-contract": number[] };
-  channels: Record<string, { address: string; title: string; description: string }>;
+  servers: Record<string, Server>;
+  channels: Record<string, Channel>;
   operations: Record<string, LiveOperation>;
-  components: { schemas: Record<string, Schema>; messages: Record<string, Message> };
+  components: { schemas: Schemas; messages: Record<string, Message>; securitySchemes: Record<string, Scheme> };
 }
 
-interface Body {
+export interface Body {
   content?: Record<string, { schema: Schema; example?: unknown; examples?: Record<string, unknown> }>;
 }
 
-interface HttpOperation {
+export interface Answer extends Body {
+  description: string;
+  headers?: Record<string, { description?: string; schema?: Schema }>;
+}
+
+export interface HttpOperation {
   operationId: string;
   tags: string[];
   summary: string;
   description: string;
-  parameters: { name: string; in: string; required: boolean; description: string; schema: Schema }[];
+  parameters: (Parameter & { in: string })[];
   requestBody?: Body;
-  responses: Record<string, Body & { description: string }>;
+  responses: Record<string, Answer>;
+  security?: Record<string, string[]>[];
 }
 
 export interface OpenApi {
+  security?: Record<string, string[]>[];
   paths: Record<string, Record<string, HttpOperation>>;
-  components: { schemas: Record<string, Schema> };
+  components: { schemas: Schemas; securitySchemes: Record<string, Scheme> };
 }
 
-/** One thing that can be done, of either document. */
+/** A way to say who one is: what is sent, and what more there is to know. */
+export interface Credential {
+  sent: string;
+  about?: string;
+}
+
+export interface Refusal {
+  code: string;
+  message: string;
+  retry?: boolean;
+  status?: number;
+  close?: number;
+}
+
+/** Something to open: what is sent one way. */
+export interface Part {
+  title: string;
+  about?: string;
+  fields: { title?: string; schema: Schema }[];
+  example?: unknown;
+}
+
+/** One thing that can be done, of either document. `security`: any of them is enough; none: nobody is asked. */
 export interface Operation {
   id: string;
   label: string;
   summary: string;
   description: string;
-  parts: { title: string; about?: string; schema?: Schema; example?: unknown }[];
-  refusals: Refused[];
+  security?: Credential[];
+  parts: Part[];
+  refusals: Refusal[];
+}
+
+/** Where the operations of a group are reached. `address`: its parts by their names. */
+export interface Place {
+  about: string;
+  address: [name: string, value: string][];
+  fields: { title: string; schema: Schema }[];
+  security?: Credential[];
 }
 
 export interface Group {
   id: string;
   title: string;
   description: string;
+  place?: Place;
   operations: Operation[];
 }
 
-const last = ({ $ref }: Ref): string => $ref.slice($ref.lastIndexOf("/") + 1);
-
-/** What goes over the live doors, by channel. */
-export function liveGroups(document: AsyncApi): Group[] {
-  return Object.entries(document.channels).map(([key, channel]) => ({
-    id: `channel-${key}`, title: channel.title, description: channel.description,
-    operations: Object.entries(document.operations)
-      .filter(([, operation]) => last(operation.channel) === key)
-      .map(([id, operation]) => live(document, id, operation)),
-  }));
+/** What a client sends for a security scheme. */
+export function credential({ type, scheme, bearerFormat, name, in: where, description }: Scheme): Credential {
+  const sent =
+    scheme?.toLowerCase() === "bearer" ? `Authorization: Bearer <${bearerFormat ?? "token"}>`
+    : scheme ? `Authorization: ${scheme}`
+    : where === "query" ? `?${name}=…`
+    : where === "cookie" ? `Cookie: ${name}=…`
+    : name ? `${name}: …` : type;
+  return { sent, ...(description ? { about: description } : {}) };
 }
 
-function live(document: AsyncApi, id: string, operation: LiveOperation): Operation {
-  const message = (ref: Ref, title: string): Operation["parts"][number] => {
-    const { name, summary, payload, examples } = document.components.messages[last(ref)]!;
-    return { title: `${title} ${name}`, about: summary, schema: payload, example: examples[0]?.payload };
-  };
-  const sent = operation.action === "send";
-  const names = operation.messages.map((ref) => document.components.messages[last(ref)]!.name);
+/** An object with a field for each parameter. */
+export function parametersOf(parameters: Parameter[]): Schema {
   return {
-    id: `live-${id}`, summary: operation.summary, description: operation.description, refusals: operation["x-errors"],
-    label: sent ? `→ ${[...new Set(names)].slice(0, 3).join(", ")}` : names[0]!,
-    parts: [
-      ...operation.messages.map((ref) => message(ref, sent ? "Says" : "Takes")),
-      ...(operation.reply?.messages ?? []).map((ref) => message(ref, "Answers with")),
-    ],
-  };
-}
-
-/** The HTTP API, by tag. */
-export function httpGroups(document: OpenApi): Group[] {
-  const groups = new Map<string, Group>();
-  for (const [path, methods] of Object.entries(document.paths)) {
-    for (const [method, operation] of Object.entries(methods)) {
-      const tag = operation.tags[0] ?? "other";
-      const group = groups.get(tag) ?? { id: `tag-${tag}`, title: `HTTP: ${tag}`, description: "", operations: [] };
-      groups.set(tag, group);
-      group.operations.push(http(`${method.toUpperCase()} ${path}`, operation));
-    }
-  }
-  return [...groups.values()];
-}
-
-function http(label: string, operation: HttpOperation): Operation {
-  const parameters: Schema = {
     type: "object",
-    properties: Object.fromEntries(operation.parameters.map((each) => [each.name, { ...each.schema, description: `${each.description} (${each.in})` }])),
-    required: operation.parameters.filter(({ required }) => required).map(({ name }) => name),
+    properties: Object.fromEntries(parameters.map(({ name, description, schema }) => [name, { ...schema, ...(description ? { description } : {}) }])),
+    required: parameters.filter(({ required }) => required).map(({ name }) => name),
   };
-  const answers = Object.entries(operation.responses);
-  return {
-    id: `http-${operation.operationId}`, label, summary: operation.summary, description: operation.description,
-    parts: [
-      ...(operation.parameters.length ? [{ title: "Parameters", schema: parameters }] : []),
-      ...bodies("Takes", operation.requestBody ?? {}),
-      ...answers.filter(([status]) => Number(status) < 400).flatMap(([status, answer]) => {
-        const shown = bodies(`Answers ${status}`, answer, answer.description);
-        return shown.length ? shown : [{ title: `Answers ${status}`, about: answer.description }];
-      }),
-    ],
-    refusals: answers.flatMap(([, { content }]) =>
-      Object.values(content?.["application/problem+json"]?.examples ?? {}).map((each) => {
-        const { errorCode, title } = (each as { value: { errorCode: string; title: string } }).value;
-        return { code: errorCode, message: title };
-      })),
-  };
-}
-
-function bodies(title: string, body: Body, about?: string): Operation["parts"] {
-  return Object.entries(body.content ?? {}).map(([media, { schema, example }]) => ({
-    title: media === "application/json" ? title : `${title} (${media})`,
-    schema, example, ...(about ? { about } : {}),
-  }));
 }

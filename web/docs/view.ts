@@ -1,21 +1,15 @@
-/** How operations and their schemas are shown. */
+/** How groups and their operations are shown. */
 import { html, nothing, type TemplateResult } from "lit";
-import type { Group, Operation, Schema } from "./documents";
-
-type Schemas = Record<string, Schema>;
-const DEEPEST = 6;
-
-/** `text` as Markdown has it, as far as the documents use it: code between backticks. */
-export function words(text: string): (string | TemplateResult)[] {
-  return text.split("`").map((part, number) => (number % 2 ? html`<code>${part}</code>` : part));
-}
+import type { Credential, Group, Operation, Part, Place, Refusal } from "./documents";
+import { fields, words } from "./fields";
+import { marks, type Schemas, shape } from "./schema";
 
 const pretty = (value: unknown): string => JSON.stringify(value, null, 2);
 
 export function contents(groups: Group[]): TemplateResult {
   return html`<ul>${groups.map(({ id, title, operations }) => html`
     <li><a href="#${id}">${title}</a>
-      <ul>${operations.map((each) => html`<li><a href="#${each.id}"><code>${each.label}</code></a></li>`)}</ul>
+      <ul>${operations.map((each) => html`<li><a href="#${each.id}">${label(each.label)}</a></li>`)}</ul>
     </li>`)}</ul>`;
 }
 
@@ -23,75 +17,63 @@ export function section(group: Group, schemas: Schemas): TemplateResult {
   return html`<section id=${group.id}>
     <h2>${group.title}</h2>
     ${group.description ? html`<p>${words(group.description)}</p>` : nothing}
+    ${group.place ? place(group.place, schemas) : nothing}
     ${group.operations.map((each) => operation(each, schemas))}
   </section>`;
 }
 
+/** A method of HTTP stands out from the address. */
+function label(text: string): TemplateResult {
+  const [, method, path] = /^([A-Z]+) (\/.*)$/.exec(text) ?? [];
+  return method ? html`<code><span class="method ${method.toLowerCase()}">${method}</span> ${path}</code>` : html`<code>${text}</code>`;
+}
+
+function place({ about, address, fields: named, security }: Place, schemas: Schemas): TemplateResult {
+  return html`<div class="place">
+    <dl class="facts">
+      ${address.map(([name, value]) => html`<div><dt>${name}</dt><dd><code>${value}</code></dd></div>`)}
+      ${security ? html`<div><dt>Security</dt><dd>${credentials(security)}</dd></div>` : nothing}
+    </dl>
+    ${about ? html`<p class="muted">${words(about)}</p>` : nothing}
+    ${named.map(({ title, schema }) => html`<h3 class="small">${title}</h3>${fields(schema, schemas)}`)}
+  </div>`;
+}
+
+function credentials(security: Credential[]): unknown {
+  if (!security.length) return "open to all";
+  return security.map(({ sent, about }, number) => html`${number ? " or " : ""}<code>${sent}</code>${about ? html` <span class="muted">${words(about)}</span>` : nothing}`);
+}
+
 function operation(each: Operation, schemas: Schemas): TemplateResult {
   return html`<article id=${each.id}>
-    <h3><code>${each.label}</code> ${words(each.summary)}</h3>
+    <h3>${label(each.label)} <span>${words(each.summary)}</span></h3>
     ${each.description && each.description !== each.summary ? html`<p>${words(each.description)}</p>` : nothing}
-    ${each.parts.map((part) => html`<details>
-      <summary>${part.title}${part.about ? html`<span class="muted"> ${words(part.about)}</span>` : nothing}</summary>
-      ${part.schema ? fields(part.schema, schemas, 0) : nothing}
-      ${part.example === undefined ? nothing : html`<p class="muted">Example</p><pre tabindex="0"><code>${pretty(part.example)}</code></pre>`}
-    </details>`)}
-    ${each.refusals.length ? html`<details>
-      <summary>Refusals <span class="muted">${each.refusals.length}</span></summary>
-      <table><thead><tr><th>code</th><th>close</th><th>meaning</th></tr></thead>
-      <tbody>${each.refusals.map(({ code, close, message }) => html`<tr><td><code>${code}</code></td><td>${close ?? ""}</td><td>${message}</td></tr>`)}</tbody></table>
-    </details>` : nothing}
+    ${each.security ? html`<p class="security"><b>Security</b> ${credentials(each.security)}</p>` : nothing}
+    ${each.parts.map((part) => opened(part, schemas))}
+    ${each.refusals.length ? refused(each.refusals) : nothing}
   </article>`;
 }
 
-/** The fields of an object, of each alternative, or what else a schema says. */
-function fields(given: Schema, schemas: Schemas, deep: number): TemplateResult {
-  const schema = resolved(given, schemas);
-  const options = (schema.oneOf ?? schema.anyOf ?? []).filter(({ type, $ref }) => $ref || type === "object");
-  if (deep > DEEPEST) return html``;
-  if (schema.items) return fields(schema.items, schemas, deep);
-  if (!schema.properties) {
-    if (!options.length) return html`<p class="type">${type(schema, schemas)}</p>`;
-    return html`${options.map((option) => html`<details class="nested"><summary>${name(option)}</summary>${fields(option, schemas, deep + 1)}</details>`)}`;
-  }
-  const required = new Set(schema.required);
-  return html`<dl>${Object.entries(schema.properties).map(([key, each]) => html`
-    <div><dt><code>${key}</code>${required.has(key) ? nothing : html`<span class="muted"> optional</span>`}</dt>
-    <dd><span class="type">${type(each, schemas)}</span> ${words(each.description ?? "")}
-      ${inside(each, schemas) ? html`<details class="nested"><summary>fields</summary>${fields(inside(each, schemas)!, schemas, deep + 1)}</details>` : nothing}
-    </dd></div>`)}</dl>`;
+function opened({ title, about, fields: shown, example }: Part, schemas: Schemas): TemplateResult {
+  const [only, another] = shown;
+  const mark = only && !another && !only.title ? marks(shape(only.schema, schemas)).join(", ") : "";
+  const says = html`${title}${mark ? html` <code>${mark}</code>` : nothing}${about ? html` <span class="muted">${words(about)}</span>` : nothing}`;
+  if (!only && example === undefined) return html`<p class="said">${says}</p>`;
+  return html`<details>
+    <summary>${says}</summary>
+    ${shown.map((each) => html`${each.title ? html`<h4>${each.title}</h4>` : nothing}${fields(each.schema, schemas)}`)}
+    ${example === undefined ? nothing : html`<h4>Example</h4><pre tabindex="0"><code>${pretty(example)}</code></pre>`}
+  </details>`;
 }
 
-function resolved(schema: Schema, schemas: Schemas): Schema {
-  if (schema.$ref) return resolved(schemas[name(schema)] ?? {}, schemas);
-  return schema.allOf ? resolved(schema.allOf[0]!, schemas) : schema;
-}
-
-/** What a field holds that has fields of its own. */
-function inside(each: Schema, schemas: Schemas): Schema | undefined {
-  const options = [each, each.items ?? {}, ...(each.anyOf ?? []), ...(each.oneOf ?? [])];
-  return options.find((option) => {
-    const found = resolved(option, schemas);
-    return found.properties !== undefined || (option.$ref !== undefined && found.oneOf !== undefined);
-  });
-}
-
-const name = ({ $ref, type: kind }: Schema): string => $ref?.slice($ref.lastIndexOf("/") + 1) ?? kind ?? "any";
-
-function type(schema: Schema, schemas: Schemas): string {
-  if (schema.$ref) {
-    const found = resolved(schema, schemas);
-    return found.enum ? type(found, schemas) : name(schema);
-  }
-  if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.enum) return schema.enum.map((each) => JSON.stringify(each)).join(" | ");
-  const options = schema.anyOf ?? schema.oneOf;
-  if (options) return options.map((each) => type(each, schemas)).join(" | ");
-  if (schema.items) return `${type(schema.items, schemas)}[]`;
-  const limits = [
-    schema.minimum === undefined ? "" : `≥ ${schema.minimum}`,
-    schema.maximum === undefined ? "" : `≤ ${schema.maximum}`,
-    schema.maxLength === undefined ? "" : `≤ ${schema.maxLength} characters`,
-  ].filter(Boolean).join(", ");
-  return `${schema.type ?? "anything"}${limits ? ` (${limits})` : ""}`;
+/** What can go wrong, with the columns that the door has: HTTP a status, live ones a close code. */
+function refused(refusals: Refusal[]): TemplateResult {
+  const [status, close] = [refusals.some((each) => each.status), refusals.some((each) => each.close)];
+  return html`<details>
+    <summary>Refusals <span class="muted">${refusals.length}</span></summary>
+    <table><thead><tr>${status ? html`<th>status</th>` : nothing}<th>code</th>${close ? html`<th>close code</th>` : nothing}<th>meaning</th></tr></thead>
+    <tbody>${refusals.map((each) => html`<tr>
+      ${status ? html`<td>${each.status}</td>` : nothing}<td><code>${each.code}</code></td>${close ? html`<td>${each.close ?? "–"}</td>` : nothing}
+      <td>${each.message}${each.retry ? html` <span class="muted">· try again</span>` : nothing}</td></tr>`)}</tbody></table>
+  </details>`;
 }
