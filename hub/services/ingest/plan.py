@@ -90,10 +90,21 @@ def parse(
             if belongs != partition:
                 raise codes.invalid("channel", f"belongs on partition {belongs}")
         except codes.HubError as error:
-            dead.append(DeadLetter(entry, f"{error.code.name}: {error.message}"))
+            dead.append(DeadLetter(entry, _reason(error)))
         else:
-            accepted.setdefault(str(publication.id), Accepted(entry, publication))
+            first = accepted.setdefault(str(publication.id), Accepted(entry, publication))
+            if first.publication.channel != publication.channel:
+                dead.append(DeadLetter(entry, _reason(_used(first.publication.channel))))
     return list(accepted.values()), dead
+
+
+def _used(channel: str) -> codes.HubError:
+    """An id stands for one thing; the first that came with it counts."""
+    return codes.HubError(codes.CONFLICT, f"the id was used before, on {channel}")
+
+
+def _reason(error: codes.HubError) -> str:
+    return f"{error.code.name}: {error.message}"
 
 
 class Planner:
@@ -128,12 +139,13 @@ class Planner:
                 self._take(each)
             except codes.HubError as error:
                 self._plan.doubtful |= not self._stored_is_known
-                reason = f"{error.code.name}: {error.message}"
-                self._plan.dead.append(DeadLetter(each.entry, reason))
+                self._plan.dead.append(DeadLetter(each.entry, _reason(error)))
         return self._plan
 
     def _take(self, each: Accepted) -> None:
         event = self._stored.get(each.id)
+        if event is not None and event.channel != each.publication.channel:
+            raise _used(event.channel)
         match each.publication:
             case JobStarted() as publication:
                 self._start_job(each, publication)
@@ -157,8 +169,6 @@ class Planner:
 
     def _take_stored(self, each: Accepted, event: Event) -> None:
         """A repeat: its event stands, but whether anybody was told of it is not known."""
-        if event.channel != each.publication.channel:
-            return  # the id was used before, for something else: the first use counts
         head = self._heads.get(event.channel)
         if head is not None and head.job is not None and head.epoch != event.epoch:
             return  # of a former life of the job

@@ -335,6 +335,9 @@ async def test_a_publication_that_comes_again_takes_no_place_again(
     await stores.drain(stores.ingest())
     (listed, unread), events = await inbox_of(stores, "u1"), await told(stores, "u1")
     assert (listed, unread.count, events) == (before[0][0], before[0][1].count, before[1])
+    letters: Any = await stores.redis.xrange(stores.keys.dead(partition_of("user:u1", 16)))
+    conflicts = [b"CONFLICT: the id was used before, on topic:t"] * (other == "another channel")
+    assert [fields[b"reason"] for _, fields in letters] == conflicts
 
 
 async def test_who_enters_while_an_announcement_is_half_stored_gets_it_once(

@@ -54,6 +54,15 @@ def test_an_id_counts_once_in_a_batch_and_the_first_use_of_it() -> None:
     assert [each.entry for each in accepted] == given[:2]
 
 
+def test_an_id_that_stands_for_two_things_in_a_batch_is_that_of_the_first() -> None:
+    given = entries(topic_event(1), topic_event(1, topic="other"), topic_event(1))
+    accepted, dead = parse(given, 0, 1)
+    assert [each.entry for each in accepted] == given[:1]
+    assert [(each.entry, each.reason) for each in dead] == [
+        (given[1], "CONFLICT: the id was used before, on topic:news")
+    ]
+
+
 def test_a_job_is_stored_as_created_and_starting_it_is_no_event() -> None:
     ledger = Ledger()
     plan = ledger.process(entries(job_started(0)))
@@ -182,7 +191,8 @@ def test_an_id_that_was_used_for_something_else_has_no_second_effect() -> None:
     ledger.process(entries(topic_event(1)))
     plan = ledger.process(entries(topic_event(1, topic="other"), topic_event(2, topic="other")))
     assert [event.offset for event in ledger.log("topic:other")] == [1]
-    assert plan.dead == []
+    (letter,) = plan.dead
+    assert letter.reason == "CONFLICT: the id was used before, on topic:news"
     assert list(plan.deliver) == ["topic:other"]
 
 
