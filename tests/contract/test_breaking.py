@@ -1,16 +1,15 @@
-"""Nothing that was released is broken without a new version and its migration page."""
+"""Nothing that was released is broken without a new version whose migration page names it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from copy import deepcopy
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from hub.domain.versions import SPOKEN
 from tests.contract.breaking import of_asyncapi, of_openapi
+from tests.contract.breaking.pages import differences, named
 from tests.support.documents import asyncapi_document, openapi_document
 from tests.support.process import ROOT
 
@@ -18,6 +17,20 @@ RELEASED = {
     name: json.loads((ROOT / "docs" / "api" / f"{name}.json").read_text())
     for name in ("asyncapi", "openapi")
 }
+GONE, CLOSED = "Subscribe.epoch is gone", "KICKED: close is 4999 now"
+PAGE = f"""# Version 2
+
+- `Hello.sid is gone` is no item of the section.
+
+## What breaks
+
+- `{GONE}`: leave it out. `{CLOSED}` is no item's begin.
+- `GET /v1/jobs/{{jobId}}/events 404 does not say JOB_NOT_FOUND any more`
+
+## More
+
+- `Hello.v is gone`
+"""
 
 
 def test_what_was_released_still_holds() -> None:
@@ -25,107 +38,44 @@ def test_what_was_released_still_holds() -> None:
         *of_asyncapi(RELEASED["asyncapi"], asyncapi_document()),
         *of_openapi(RELEASED["openapi"], openapi_document()),
     ]
-    assert not broken or excused(SPOKEN.current), broken
+    released = max(RELEASED["asyncapi"]["info"]["x-contract"])
+    pages = ROOT / "docs" / "migrations"
+    unnamed, idle = differences(broken, pages, released=released, current=SPOKEN.current)
+    assert not unnamed, f"no page of a new version in {pages} names these"
+    assert not idle, "pages name these, which are not broken"
 
 
-def excused(current: int) -> bool:
-    """Whether there is a new version since the release, and a page that says how to go there."""
-    page = ROOT / "docs" / "migrations" / f"{current}.md"
-    return current > max(RELEASED["asyncapi"]["info"]["x-contract"]) and page.is_file()
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    (tmp_path / "2.md").write_text(PAGE)
+    return tmp_path
 
 
-def test_a_break_needs_a_new_version_with_its_page() -> None:
-    assert not excused(SPOKEN.current)
-    assert not excused(SPOKEN.current + 1), "there is no page"
+def test_a_page_names_breaks_in_its_section(pages: Path) -> None:
+    other = "GET /v1/jobs/{jobId}/events 404 does not say JOB_NOT_FOUND any more"
+    assert named(pages / "2.md") == [GONE, other]
+    assert named(pages / "3.md") == []
 
 
-Change = Callable[[Any], Any]
+@pytest.mark.parametrize(
+    ("broken", "released", "current", "unnamed"),
+    [
+        ([GONE], 1, 2, set()),
+        ([GONE, CLOSED], 1, 2, {CLOSED}),
+        ([GONE], 1, 3, set()),
+        ([GONE], 1, 1, {GONE}),  # there is a page, and no new version
+        ([GONE], 2, 2, {GONE}),  # that version was released
+        ([GONE], 2, 3, {GONE}),  # the new version has no page
+        ([], 1, 1, set()),
+    ],
+)
+def test_a_new_version_excuses_what_its_page_names(
+    pages: Path, broken: list[str], released: int, current: int, unnamed: set[str]
+) -> None:
+    assert differences(broken, pages, released=released, current=current)[0] == unnamed
 
 
-def schema(document: Any, name: str) -> Any:
-    return document["components"]["schemas"][name]
-
-
-def drop(document: Any, name: str, field: str) -> None:
-    found = schema(document, name)
-    del found["properties"][field]
-    found["required"] = [each for each in found["required"] if each != field]
-
-
-BREAKING: dict[str, Change] = {
-    "a channel": lambda d: d["channels"].pop("admin"),
-    "an address": lambda d: d["channels"]["websocket"].update(address="/v2/{kind}/{jobId}"),
-    "a command": lambda d: d["operations"].pop("unsubscribe"),
-    "an event's type": lambda d: d["operations"]["tell"]["messages"].pop(0),
-    "a name": lambda d: d["components"]["messages"]["hello"].update(name="welcome"),
-    "a field that is said": lambda d: drop(d, "Hello", "unread"),
-    "one deep inside": lambda d: drop(d, "Progress", "percentage"),
-    "one that may be missing": lambda d: schema(d, "Closing")["required"].remove("message"),
-    "one that may be null": lambda d: schema(d, "Hello")["properties"].update(
-        sid={"anyOf": [{"type": "string"}, {"type": "null"}]}
-    ),
-    "another type": lambda d: schema(d, "UnreadCount")["properties"].update(
-        count={"type": "string"}
-    ),
-    "a field that is taken": lambda d: drop(d, "Subscribe", "epoch"),
-    "one that is needed": lambda d: schema(d, "Subscribe")["required"].append("epoch"),
-    "a value that is taken": lambda d: schema(d, "As")["enum"].remove("RESTORED"),
-    "a smaller limit": lambda d: schema(d, "ListNotifications")["properties"]["limit"].update(
-        maximum=50
-    ),
-    "another pattern": lambda d: schema(d, "ListNotifications")["properties"]["cursor"]["anyOf"][
-        0
-    ].update(pattern="^[0-9]+$"),
-    "a publication": lambda d: schema(d, "Publication")["oneOf"].pop(0),
-}
-HARMLESS: dict[str, Change] = {
-    "nothing": lambda d: d,
-    "an event's type": lambda d: schema(d, "Envelope")["oneOf"].append({"type": "object"}),
-    "a field that is said": lambda d: schema(d, "Hello")["properties"].update(x={}),
-    "a field that may be given": lambda d: schema(d, "Subscribe")["properties"].update(x={}),
-    "a code": lambda d: schema(d, "Closing")["properties"]["code"]["enum"].append("TIRED"),
-    "a value that is taken": lambda d: schema(d, "As")["enum"].append("LOVED"),
-    "a greater limit": lambda d: schema(d, "ListNotifications")["properties"]["limit"].update(
-        maximum=500
-    ),
-    "one that need not be given": lambda d: schema(d, "Subscribe")["required"].clear(),
-    "an operation": lambda d: d["operations"].update(x={"action": "send", "messages": []}),
-    "a word": lambda d: schema(d, "Hello").update(description="Hi."),
-}
-
-
-@pytest.mark.parametrize("change", list(BREAKING))
-def test_a_break_of_the_live_doors_is_seen(change: str) -> None:
-    document = deepcopy(asyncapi_document())
-    BREAKING[change](document)
-    assert of_asyncapi(asyncapi_document(), document) != []
-
-
-@pytest.mark.parametrize("change", list(HARMLESS))
-def test_what_breaks_nothing_is_let_by(change: str) -> None:
-    document = deepcopy(asyncapi_document())
-    HARMLESS[change](document)
-    assert of_asyncapi(asyncapi_document(), document) == []
-
-
-PATH = "/v1/notifications"
-OF_HTTP: dict[str, Change] = {
-    "a path": lambda d: d["paths"].pop(PATH),
-    "a method": lambda d: d["paths"]["/v1/preferences"].pop("put"),
-    "a parameter": lambda d: d["paths"][PATH]["get"]["parameters"].pop(0),
-    "one that is needed": lambda d: d["paths"][PATH]["get"]["parameters"][0].update(required=True),
-    "an answer": lambda d: d["paths"]["/v1/publish"]["post"]["responses"].pop("202"),
-    "a media type": lambda d: d["paths"]["/v1/jobs/{jobId}/progress"]["get"]["responses"]["200"][
-        "content"
-    ].pop("text/event-stream"),
-    "a field of an answer": lambda d: drop(d, "JobHistory", "hasMore"),
-    "a field of a body": lambda d: drop(d, "PutPreferences", "mutedTypes"),
-}
-
-
-@pytest.mark.parametrize("change", list(OF_HTTP))
-def test_a_break_of_the_http_api_is_seen(change: str) -> None:
-    document = deepcopy(openapi_document())
-    OF_HTTP[change](document)
-    assert of_openapi(openapi_document(), document) != []
-    assert of_openapi(openapi_document(), deepcopy(openapi_document())) == []
+def test_a_page_names_nothing_that_is_not_broken(pages: Path) -> None:
+    (pages / "2.md").write_text(f"## What breaks\n\n- `{GONE}`\n- `{CLOSED}`\n")
+    assert differences([GONE], pages, released=1, current=2) == (set(), {CLOSED})
+    assert differences([], pages, released=2, current=2) == (set(), set())
