@@ -300,6 +300,7 @@ def _audience(to: Any) -> Audience:
 
 
 def _job_place(cursor: str) -> tuple[datetime, str]:
+    """Of a cursor that has the form which ``Jobs`` wants."""
     ms, _, job_id = cursor.partition(":")
     return times.from_ms(int(ms)), channels.job_channel(job_id)
 
