@@ -50,6 +50,7 @@ from hub.gateways.http.origins import grant, origins
 from hub.gateways.http.pages import console_operations, docs_operations
 from hub.gateways.http.problems import problems
 from hub.gateways.http.publish import PublishResource
+from hub.gateways.http.request import BODY_AT_MOST
 from hub.gateways.http.tickets import TicketResource
 from hub.gateways.http.versions import versions as spoken_versions
 from hub.gateways.sio.commands import ChannelCommands
@@ -94,7 +95,6 @@ GUESTS: Final = web.AppKey("guests", Guests)
 BANS: Final = web.AppKey("bans", Bans)
 FOLLOWING: Final = web.AppKey("following", Following)
 
-BODY_AT_MOST: Final = 1024 * 1024
 BACKLOG: Final = 4096
 _STOP_TIMEOUT: Final = 2.0
 _PATIENCE: Final = 2.0  # seconds that the start waits for Redis before it serves without

@@ -29,8 +29,11 @@ class Channel:
 
 
 ALL: Final = "all"
-TOPIC: Final = rf"^topic:{ids.USER_ID[1:]}"
+TOPIC: Final = rf"^topic:{ids.NAME}\Z"
 """Pattern of the name of a topic's channel."""
+
+CHANNEL: Final = rf"^({ALL}|({Kind.JOB}|{Kind.USER}|{Kind.TOPIC}):{ids.NAME})\Z"
+"""Pattern of the name of any channel: what ``parse_channel`` takes."""
 
 
 def parse_channel(name: str) -> Channel | None:

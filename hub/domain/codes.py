@@ -9,12 +9,13 @@ from typing import Any, Final
 class Code:
     """One entry of the catalogue.
 
-    ``http``: status of the problem answer. ``ws``: WebSocket close code, None where a connection
-    is never closed with it. ``retry``: whether the same request may succeed later.
+    ``http``: status of the problem answer, None where no request is answered with it. ``ws``:
+    WebSocket close code, None where a connection is never closed with it. ``retry``: whether the
+    same request may succeed later.
     """
 
     name: str
-    http: int
+    http: int | None
     ws: int | None
     retry: bool
     message: str
@@ -36,8 +37,8 @@ TOO_MANY_CONNECTIONS: Final = Code(
 RATE_LIMITED: Final = Code("RATE_LIMITED", 429, 4103, True, "too many requests")
 INVALID_REQUEST: Final = Code("INVALID_REQUEST", 400, 4505, False, "the request is not valid")
 PAYLOAD_TOO_LARGE: Final = Code("PAYLOAD_TOO_LARGE", 413, 1009, False, "the message is too large")
-IDLE_TIMEOUT: Final = Code("IDLE_TIMEOUT", 408, 4104, True, "nothing happened for too long")
-SLOW_CONSUMER: Final = Code("SLOW_CONSUMER", 503, 4105, True, "the connection reads too slowly")
+IDLE_TIMEOUT: Final = Code("IDLE_TIMEOUT", None, 4104, True, "nothing happened for too long")
+SLOW_CONSUMER: Final = Code("SLOW_CONSUMER", None, 4105, True, "the connection reads too slowly")
 KICKED: Final = Code("KICKED", 403, 4506, False, "an administrator ended the connection")
 BANNED: Final = Code("BANNED", 403, 4507, False, "an administrator banned this user")
 DRAINING: Final = Code("DRAINING", 503, 1012, True, "this node is stopping; another one takes over")

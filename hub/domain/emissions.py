@@ -22,7 +22,9 @@ RESERVED_EVENTS: Final = frozenset(
 """Names that Socket.IO keeps for itself."""
 
 CHANNELS_AT_MOST: Final = 50
-_NAME_AT_MOST: Final = 128
+NAME_AT_MOST: Final = 128
+"""Characters of an event's name."""
+
 _PICKLE: Final = b"\x80"
 
 
@@ -93,7 +95,7 @@ def _check(message: _Message) -> None:
         raise NotTaken("callback")
     if message.binary:
         raise NotTaken("binary")
-    if not 0 < len(message.event) <= _NAME_AT_MOST or message.event in OWN_EVENTS | RESERVED_EVENTS:
+    if not 0 < len(message.event) <= NAME_AT_MOST or message.event in OWN_EVENTS | RESERVED_EVENTS:
         raise NotTaken("name")
 
 

@@ -7,11 +7,17 @@ import time
 from typing import Final
 from uuid import UUID, uuid5
 
-USER_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@|+=\-]{0,127}\Z"
-"""Pattern of every id that users bring: 1-128 characters, the first a letter or digit."""
+NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._:@|+=\-]{0,127}"
+"""Part of a pattern: every id that users bring, 1-128 characters, the first a letter or digit."""
+
+USER_ID: Final = rf"^{NAME}\Z"
+"""Pattern of such an id alone."""
+
+UUID_FORM: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"
+"""Pattern of a UUID in its canonical lower-case form."""
 
 _user_id = re.compile(USER_ID)
-_uuid = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_uuid = re.compile(UUID_FORM)
 
 
 def is_user_id(value: str) -> bool:
@@ -21,7 +27,7 @@ def is_user_id(value: str) -> bool:
 
 def is_uuid(value: str) -> bool:
     """Whether ``value`` is a UUID in its canonical lower-case form."""
-    return _uuid.fullmatch(value) is not None
+    return _uuid.match(value) is not None
 
 
 class _Uuid7:

@@ -10,9 +10,12 @@ from msgspec import UNSET, Struct, UnsetType
 
 from hub.domain import channels, codes, storable
 from hub.domain.publications import (
+    DATA_AT_MOST,
     JOB_EVENT_DATA,
     JOB_STARTED,
+    LINK,
     MAX_BYTES,
+    REPORTED_OTHERWISE,
     RESERVED_TYPES,
     Activity,
     AnnouncementsEnded,
@@ -27,8 +30,7 @@ from hub.domain.publications import (
 )
 from hub.domain.shapes import explain
 
-_HIDING: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
-_SCHEME: Final = re.compile(r"([^/?#:]*):")
+_LINK: Final = re.compile(LINK)
 _KINDS: Final = "must be JOB, NOTIFICATION, ACTIVITY or EVENT"
 
 
@@ -135,14 +137,12 @@ def _below(parent: str, error: codes.HubError) -> codes.HubError:
 def _checked(publication: AnyPublication) -> AnyPublication:
     """What a shape alone cannot say."""
     match publication:
-        case JobEvent(data=StatusChanged(current_status="COMPLETED" | "FAILED" as status)):
+        case JobEvent(data=StatusChanged(current_status=status)) if status in REPORTED_OTHERWISE:
             raise codes.invalid("data.currentStatus", f"{status} is reported by JOB_{status}")
         case TopicEvent():
             _check_topic_event(publication)
         case Notification():
             _check_notification(publication)
-        case JobStarted() if publication.data:
-            raise codes.invalid("data", "JOB_STARTED has none")
     return publication
 
 
@@ -152,26 +152,15 @@ def _check_notification(publication: Notification) -> None:
         raise codes.invalid("to", 'must be {users: [..]}, {topic} or "all"')
     if publication.dedupe_key is not UNSET and not publication.users:
         raise codes.invalid("dedupeKey", "is per recipient: it goes with to.users only")
-    if publication.link is not UNSET and not _is_link(publication.link):
+    if publication.link is not UNSET and not _LINK.match(publication.link):
         raise codes.invalid("link", "must be http(s)://… or a path on the same site")
     if publication.data is not UNSET:
-        storable.check(publication.data, "data", max_bytes=16_384)
+        storable.check(publication.data, "data", max_bytes=DATA_AT_MOST)
     if isinstance(publication.expires_at, datetime):
         try:
             publication.expires_at.astimezone(UTC)
         except OverflowError:
             raise codes.invalid("expiresAt", "is not a time of the calendar in UTC") from None
-
-
-def _is_link(link: str) -> bool:
-    r"""Whether a click leads to a page and runs nothing. Browsers drop white space and control
-    characters in a URL, and read ``\\`` as ``/``."""
-    if _HIDING.search(link):
-        return False
-    scheme = _SCHEME.match(link)
-    if scheme is not None:
-        return scheme[1].lower() in ("http", "https") and link[scheme.end() :].startswith("//")
-    return bool(link) and not link.startswith("//")
 
 
 def _check_topic_event(publication: TopicEvent) -> None:

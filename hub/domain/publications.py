@@ -8,18 +8,29 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from hub.domain import channels, ids
+from hub.domain import channels, ids, storable
 from hub.domain.inbox import NEVER
 
 MAX_BYTES: Final = 65_536
 """Largest publication, as encoded JSON (contract 10)."""
 
+DATA_AT_MOST: Final = 16_384
+"""Bytes of a notification's ``data``, as encoded JSON."""
+
 MARKED_AT_MOST: Final = 500
 """Notifications that one command marks by their ids."""
 
+REPORTED_OTHERWISE: Final = ("COMPLETED", "FAILED")
+"""Statuses that a job has by an event of their own."""
 
+_NOT_HIDING: Final = r"[^\x00-\x20\x7f-\xa0\\]"
+LINK: Final = rf"^([Hh][Tt][Tt][Pp][Ss]?://{_NOT_HIDING}*|(?!//)(?![^/?#:]*:){_NOT_HIDING}+)\Z"
+"""Pattern of what a click may lead to: a page, and nothing that runs. Browsers drop white space and
+control characters in a URL, and read a backslash as a slash."""
+
+_UPPER_SNAKE: Final = r"^[A-Z][A-Z0-9_]{0,63}\Z"
 UserId = Annotated[str, Meta(pattern=ids.USER_ID)]
-UpperSnake = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}\Z")]
+UpperSnake = Annotated[str, Meta(pattern=_UPPER_SNAKE)]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 LongText = Annotated[str, Meta(max_length=16_384)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -27,7 +38,8 @@ Severity = Literal["INFO", "SUCCESS", "WARNING", "ERROR"]
 
 
 class _Strict(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", omit_defaults=True):
-    """Base of all shapes: immutable, camelCase on the wire, unknown fields refused."""
+    """Base of all shapes: immutable, camelCase on the wire, unknown fields refused. ``rules`` of a
+    shape: what its JSON Schema says beside its fields, as ``hub.domain.parsing`` checks it."""
 
 
 class ScenarioCompleted(_Strict, frozen=True):
@@ -52,7 +64,10 @@ class FeatureCompleted(_Strict, frozen=True):
 class StatusChanged(_Strict, frozen=True):
     """The job entered ``current_status``; CANCELLED is the only terminal one reported this way."""
 
-    current_status: UpperSnake
+    current_status: Annotated[
+        str,
+        Meta(pattern=_UPPER_SNAKE, extra_json_schema={"not": {"enum": list(REPORTED_OTHERWISE)}}),
+    ]
     message: LongText | UnsetType = UNSET
 
 
@@ -102,6 +117,12 @@ RESERVED_TYPES: Final = frozenset(
 )
 """Event types that only the hub itself gives."""
 
+OwnType = Annotated[
+    str,
+    Meta(pattern=ids.USER_ID, extra_json_schema={"not": {"enum": sorted(RESERVED_TYPES)}}),
+]
+"""An event type of a service's own."""
+
 
 class Totals(_Strict, frozen=True):
     """How much a job will produce; 0 while unknown."""
@@ -149,7 +170,7 @@ class JobStarted(JobPublication, frozen=True, kw_only=True, omit_defaults=True):
     watcher_ids: Annotated[list[UserId], Meta(max_length=100)] = []
     totals: Totals = Totals()
     important: bool = False
-    data: dict[str, Any] = {}
+    data: Annotated[dict[str, Any], Meta(max_length=0)] = {}
 
 
 class JobEvent(JobPublication, frozen=True, kw_only=True):
@@ -171,7 +192,7 @@ class ActivityDetail(_Strict, frozen=True):
 
 
 class Activity(JobPublication, frozen=True, kw_only=True):
-    """Replaces the snapshot's ``currentActivity``; None clears it."""
+    """Replaces the snapshot's ``currentActivity``; null clears it."""
 
     kind = "ACTIVITY"
     activity: ActivityDetail | None
@@ -180,27 +201,50 @@ class Activity(JobPublication, frozen=True, kw_only=True):
 class Recipients(_Strict, frozen=True):
     """Addressed to these users, or to whoever follows the topic: exactly one of the two."""
 
+    rules: ClassVar = {"oneOf": [{"required": ["users"]}, {"required": ["topic"]}]}
+
     users: Annotated[list[UserId], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     topic: UserId | UnsetType = UNSET
 
 
 class Notification(Publication, frozen=True, kw_only=True, omit_defaults=True):
-    """A message for people's inboxes. ``actor``: the user who caused it. ``sender``: set by the hub
-    when an administrator sent it, never by a caller."""
+    """A message for people's inboxes. ``dedupeKey``: per recipient, so with ``to.users`` only.
+    ``actor``: the user who caused it."""
 
     kind = "NOTIFICATION"
+    rules: ClassVar = {
+        "if": {"required": ["dedupeKey"]},
+        "then": {"properties": {"to": {"type": "object", "required": ["users"]}}},
+    }
     to: Recipients | Literal["all"]
     type: UserId
     title: Text
     body: LongText
     severity: Severity = "INFO"
-    link: Annotated[str, Meta(max_length=2048)] | UnsetType = UNSET
-    data: dict[str, Any] | UnsetType = UNSET
+    link: (
+        Annotated[
+            str,
+            Meta(
+                max_length=2048,
+                description="http(s)://…, or a path on the same site.",
+                extra_json_schema={"pattern": LINK},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    data: (
+        Annotated[
+            dict[str, Any],
+            Meta(description=f"At most {DATA_AT_MOST} bytes of JSON, {storable.SAID}."),
+        ]
+        | UnsetType
+    ) = UNSET
     job_id: UserId | UnsetType = UNSET
     expires_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
     dedupe_key: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
     actor: UserId | UnsetType = UNSET
     sender: Literal["ADMIN"] | UnsetType = UNSET
+    """Set by the hub when an administrator sent it, never by a caller."""
 
     @property
     def channel(self) -> str:
@@ -285,8 +329,8 @@ class TopicEvent(Publication, frozen=True, kw_only=True):
 
     kind = "EVENT"
     topic_name: Annotated[str, Meta(pattern=channels.TOPIC)] = msgspec.field(name="channel")
-    type: UserId
-    data: dict[str, Any]
+    type: OwnType
+    data: Annotated[dict[str, Any], Meta(description=f"At most {storable.SAID}.")]
 
     @property
     def channel(self) -> str:

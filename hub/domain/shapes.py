@@ -14,6 +14,7 @@ DEEPEST: Final = 40
 """Levels of any JSON that comes: free-form ``data`` may have 32 of its own."""
 
 _PATH: Final = re.compile(r" - at `(?P<path>[^`]*)`")
+_PATTERN: Final = re.compile(r"(?<=matching regex )'.*'")
 _FIELD: Final = re.compile(r"(?:unknown field|required field) `(?P<field>[^`]+)`")
 
 
@@ -57,13 +58,19 @@ def require_shallow(document: Any, field: str) -> None:
 
 def explain(error: msgspec.ValidationError) -> codes.HubError:
     """INVALID_REQUEST for a value that does not fit its shape, naming the field by its path."""
-    text = str(error)
+    text = _PATTERN.sub(_as_documented, str(error))
     at = _PATH.search(text)
     path = at["path"].removeprefix("$").removeprefix(".") if at else ""
     message = _PATH.sub("", text)
     if named := _FIELD.search(message):
         path = f"{path}.{named['field']}" if path else named["field"]
     return codes.invalid(path or "payload", message)
+
+
+def _as_documented(pattern: re.Match[str]) -> str:
+    r"""The pattern of which the message has Python's ``repr``, as JSON Schema has it: ``$`` for
+    ``\Z``."""
+    return pattern[0].replace("\\\\", "\\").replace(r"\Z", "$")
 
 
 def _no_text() -> codes.HubError:

@@ -6,7 +6,12 @@ import msgspec
 
 from hub.domain import codes
 
-_MAX_DEPTH: Final = 32
+DEEPEST: Final = 32
+"""Levels, of which the outermost is the first."""
+
+SAID: Final = f"{DEEPEST} levels, integers of 64 bits, and no NUL in a key"
+"""What ``check`` allows anyway, for documents: no schema can say it."""
+
 _INT64: Final = 1 << 63
 
 
@@ -19,8 +24,8 @@ def check(value: dict[str, Any], field: str, *, max_bytes: int | None = None) ->
 
 
 def _walk(value: object, path: str, depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        raise codes.invalid(path, f"nested deeper than {_MAX_DEPTH} levels")
+    if depth > DEEPEST:
+        raise codes.invalid(path, f"nested deeper than {DEEPEST} levels")
     if isinstance(value, dict):
         for key, item in value.items():
             if "\0" in key:

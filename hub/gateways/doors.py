@@ -1,20 +1,20 @@
 """The two live doors of a job's progress beside Socket.IO: who comes in, and by which one."""
 
 from collections.abc import Callable
-from typing import Annotated, Final, TypeVar
+from typing import ClassVar, TypeVar
 
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from config.logs import about
 from hub.delivery.cork import Cork
 from hub.domain import channels, codes
 from hub.domain.events import Position
 from hub.domain.principal import Principal
-from hub.domain.versions import SPOKEN
 from hub.gateways import upgrade
 from hub.gateways.addresses import address_of
 from hub.gateways.gate import Gate
+from hub.gateways.given import OFFSET_NEEDS_EPOCH, Epoch, Offset, Spoken
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.http.request import principal, query
 from hub.gateways.sse import HEARTBEAT, EventStream
@@ -26,22 +26,14 @@ from hub.services.guests import Guests, Stay
 from hub.services.identity import Identity
 from hub.services.tickets import Tickets
 
-_OFFSET_AT_MOST: Final = (1 << 53) - 1
-Epoch = Annotated[str, Meta(max_length=32)]
-Offset = Annotated[int, Meta(ge=0, le=_OFFSET_AT_MOST)]
-Spoken = Annotated[
-    int,
-    Meta(
-        description="As the header `Hub-Version`, which goes before.",
-        extra_json_schema={"enum": SPOKEN.numbers},
-    ),
-]
 AnyStream = TypeVar("AnyStream", bound=JobStream)
 Open = Callable[[], None]
 
 
 class LiveQuery(Struct, forbid_unknown_fields=True):
-    """Parameters of both."""
+    """Parameters of the live doors. ``epoch`` and ``offset``: after which event to go on."""
+
+    rules: ClassVar = {"dependencies": {"epoch": ["offset"]}, **OFFSET_NEEDS_EPOCH}
 
     epoch: Epoch | None = None
     offset: Offset | None = None

@@ -1,19 +1,19 @@
 """What clients send about their inboxes, on Socket.IO and HTTP alike, and how it is answered."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from hub.domain import ids
 from hub.domain.inbox import MUTED_AT_MOST, Preferences
 from hub.domain.principal import Principal
-from hub.domain.publications import UserId
+from hub.domain.publications import MARKED_AT_MOST, UserId
 from hub.domain.readstate import As
 from hub.domain.shapes import parse
 from hub.services.inbox.inbox import Inbox
 
-_Id = Annotated[str, Meta(max_length=36)]
-_UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"
-_CURSOR = rf"^(0|[1-9]\d{{0,13}})\.{_UUID[1:]}"
+_Id = Annotated[str, Meta(pattern=ids.UUID_FORM)]
+_CURSOR = rf"^(0|[1-9]\d{{0,13}})\.{ids.UUID_FORM[1:]}"
 _Muted = Annotated[list[UserId], Meta(max_length=MUTED_AT_MOST)]
 
 
@@ -27,11 +27,16 @@ class ListNotifications(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MarkNotifications(Struct, frozen=True, forbid_unknown_fields=True, rename={"as_": "as"}):
-    """Payload of ``notifications:mark``."""
+    """Payload of ``notifications:mark``. ``upTo`` goes with ``ids: "all"`` only."""
 
-    ids: list[_Id] | Literal["all"]
+    rules: ClassVar = {
+        "if": {"required": ["upTo"], "properties": {"upTo": {"type": "string"}}},
+        "then": {"properties": {"ids": {"const": "all"}}},
+    }
+
+    ids: Annotated[list[_Id], Meta(max_length=MARKED_AT_MOST)] | Literal["all"]
     as_: As
-    upTo: Annotated[str, Meta(pattern=_UUID)] | UnsetType | None = UNSET  # noqa: N815 - as on the wire, where errors name it
+    upTo: _Id | UnsetType | None = UNSET  # noqa: N815 - as on the wire, where errors name it
 
 
 class PutPreferences(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

@@ -1,21 +1,21 @@
-"""The JSON Schema of publications, for the documents: what ``parse_publication`` takes from
-callers, as far as a schema can say it."""
+"""The JSON Schema of publications, for the documents: what ``parse_item`` takes from callers, as
+far as a schema can say it."""
 
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from hub.domain import ids
 from hub.domain.publications import (
     JOB_EVENT_DATA,
-    RESERVED_TYPES,
+    MAX_BYTES,
     Activity,
     JobStarted,
     Notification,
     TopicEvent,
 )
+from hub.gateways.contract.schemas import Json, components, reference
 
-Json = dict[str, Any]
+NAME: Final = "Publication"
+"""Name of the schema of any publication."""
 
 _WHOLE: Final = (JobStarted, Activity, Notification, TopicEvent)
 _HUBS_OWN: Final = ("sender",)
@@ -29,27 +29,31 @@ _SENTENCES: Final = {
 }
 
 
-def publication_schema(reference: str) -> tuple[Json, dict[str, Json]]:
-    """The schema of a publication, and the named schemas it refers to; ``reference``: how, with
-    ``{name}``."""
-    shapes = [*_WHOLE, *JOB_EVENT_DATA.values()]
-    _, components = msgspec.json.schema_components(shapes, ref_template=reference)
+def publication_schemas() -> dict[str, Json]:
+    """The schema of a publication, and those it refers to, by their names."""
+    found = components([*_WHOLE, *JOB_EVENT_DATA.values()])
     for shape in _WHOLE:
-        found = components[shape.__name__]
-        for name in _HUBS_OWN:
-            found["properties"].pop(name, None)
-        found["properties"]["kind"] = {"const": shape.kind}
-        found["required"] = [*found["required"], "kind"]
-    components["Recipients"]["oneOf"] = [{"required": ["users"]}, {"required": ["topic"]}]
-    components["JobStarted"]["properties"]["data"] = {"type": "object", "maxProperties": 0}
-    components["TopicEvent"]["properties"]["type"]["not"] = {"enum": sorted(RESERVED_TYPES)}
+        found[shape.__name__] = _whole(found[shape.__name__], shape.kind)
     names = [shape.__name__ for shape in _WHOLE]
     for type_, data in JOB_EVENT_DATA.items():
         names.append(f"{data.__name__}Publication")
-        has_fields = bool(components[data.__name__]["required"])
-        reference_to_data = reference.format(name=data.__name__)
-        components[names[-1]] = _event(type_, reference_to_data, with_data=has_fields)
-    return {"oneOf": [{"$ref": reference.format(name=name)} for name in names]}, components
+        has_fields = bool(found[data.__name__]["required"])
+        found[names[-1]] = _event(type_, data.__name__, with_data=has_fields)
+    found[NAME] = {
+        "description": f"What a worker reports: at most {MAX_BYTES} bytes of JSON.",
+        "oneOf": [reference(name) for name in names],
+    }
+    return found
+
+
+def _whole(schema: Json, kind: str) -> Json:
+    """The schema of a shape with its ``kind``, and without what only the hub may say."""
+    fields = {name: each for name, each in schema["properties"].items() if name not in _HUBS_OWN}
+    return {
+        **schema,
+        "properties": {**fields, "kind": {"const": kind}},
+        "required": [*schema["required"], "kind"],
+    }
 
 
 def _event(type_: str, data: str, *, with_data: bool) -> Json:
@@ -58,7 +62,7 @@ def _event(type_: str, data: str, *, with_data: bool) -> Json:
         "kind": {"const": "JOB"},
         "jobId": {"type": "string", "pattern": ids.USER_ID},
         "type": {"const": type_},
-        "data": {"$ref": data},
+        "data": reference(data),
     }
     return {
         "description": _SENTENCES[type_],

@@ -1,7 +1,7 @@
 """The raw WebSocket door (contract section 6): one envelope per text message."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from hub import metrics
 from hub.delivery.message import Message, Notice, Reset
@@ -18,6 +18,14 @@ PONG_WITHIN: Final = 10.0
 """Seconds: a peer that is gone is found, and its slot free, within 14 s."""
 
 _REASON_AT_MOST: Final = 123  # bytes, of a close frame (RFC 6455 section 5.5)
+CLOSE_REASON: Final[dict[str, Any]] = {
+    "type": "string",
+    "pattern": r"^[A-Z_]+( retryAfter=[0-9]+(\.[0-9]+)?)?(: .*)?$",
+    "description": "The code's name, the seconds after which to come back, and what an "
+    f"administrator had to say, where there is any; cut at {_REASON_AT_MOST} bytes.",
+    "examples": ["KICKED: go home", "BANNED retryAfter=60: not now"],
+}
+"""What ``close_reason`` gives, for documents."""
 
 
 class RawSocket(JobStream):

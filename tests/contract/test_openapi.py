@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hub import __version__, app
 from hub.domain import codes
 from hub.domain.parsing import parse_item
 from hub.gateways.http import examples
+from hub.gateways.http.documents import Problem
 from hub.gateways.http.openapi import document
 from hub.gateways.http.operation import Operation
 from tests.contract.conftest import address
@@ -82,13 +84,62 @@ async def test_examples_fit_their_shapes(operations: list[Operation]) -> None:
 async def test_every_code_that_http_answers_is_in_the_document(
     operations: list[Operation],
 ) -> None:
-    named = {code for each in operations for code in each.refusals}
-    elsewhere = {
-        codes.METHOD_NOT_ALLOWED,  # of no operation
-        *(codes.IDLE_TIMEOUT, codes.SLOW_CONSUMER),
-        codes.UNKNOWN_COMMAND,
-    }
-    assert named == set(codes.CATALOGUE.values()) - elsewhere
+    named = {name for _, answer in described(operations) for name in problems_of(answer)}
+    answering = {each.name for each in codes.CATALOGUE.values() if each.http is not None}
+    assert named == answering - {codes.UNKNOWN_COMMAND.name}  # of no request
+
+
+async def test_examples_of_problems_are_problems(operations: list[Operation]) -> None:
+    with_details = {codes.INVALID_REQUEST.name, codes.UNSUPPORTED_VERSION.name}
+    for _, answer in described(operations):
+        for name, example in problems_of(answer).items():
+            assert msgspec.convert(example["value"], Problem).error_code == name
+            assert ("details" in example["value"]) == (name in with_details)
+            assert ("retryAfter" in example["value"]) >= (name == codes.RATE_LIMITED.name)
+
+
+async def test_answers_name_their_headers(operations: list[Operation]) -> None:
+    for told, answer in described(operations):
+        named = answer["headers"].keys()
+        status = {int(each["value"]["status"]) for each in problems_of(answer).values()}
+        assert "X-Request-Id" in named, told
+        assert ({"Hub-Version", "Deprecation", "Sunset"} <= named) == ("/v1/" in told), told
+        assert ("Retry-After" in named) == (not status.isdisjoint({429, 503})), told
+        assert ("WWW-Authenticate" in named) == (status == {401}), told
+        assert ("Allow" in named) == (status == {405}), told
+
+
+async def test_answers_have_the_headers_that_are_named(system: System) -> None:
+    async with aiohttp.ClientSession() as http:
+        jobs = f"{system.url}/v1/jobs"
+        bearer = {"Authorization": f"Bearer {system.token()}"}
+        async with http.get(jobs, headers=bearer) as answer:
+            assert answer.status == 200
+            assert {"Hub-Version", "X-Request-Id"} <= answer.headers.keys()
+        async with http.get(jobs) as answer:
+            assert answer.status == 401
+            assert {"Hub-Version", "WWW-Authenticate"} <= answer.headers.keys()
+        async with http.delete(jobs, headers=bearer) as answer:
+            assert answer.status == 405
+            assert answer.headers["Allow"] == "GET,HEAD"
+
+
+def described(operations: list[Operation]) -> Iterator[tuple[str, Any]]:
+    """Every answer of the document, with where it is named."""
+    found = document(operations, "1")
+    for name, answer in found["components"]["responses"].items():
+        yield name, answer
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            for status, answer in operation["responses"].items():
+                yield f"{method} {path} {status}", answer
+
+
+def problems_of(answer: Any) -> dict[str, Any]:
+    """The examples of an answer that is a problem, by their codes."""
+    problem = answer.get("content", {}).get("application/problem+json", {})
+    found: dict[str, Any] = problem.get("examples", {})
+    return found
 
 
 def test_patterns_are_those_of_json_schema(operations: list[Operation]) -> None:

@@ -104,6 +104,7 @@ def refused_or(make: Callable[[], object]) -> object:
     except HubError as error:
         refusal = error
     assert refusal.code.name in CATALOGUE
+    assert refusal.code.http is not None
     assert refusal.code.http < 500
     assert json.dumps(refusal.as_error())  # which can be sent
     return None
@@ -113,8 +114,9 @@ SHAPES: list[type] = [
     *(Subscribe, Unsubscribe, Since, Refresh, Auth, AdminAuth, ListNotifications),
     *(MarkNotifications, admin_payloads.StatsPayload, admin_payloads.Connections),
     *(admin_payloads.KickPayload, admin_payloads.Unban, admin_payloads.Revoke),
-    *(admin_payloads.Broadcast, admin_payloads.Jobs, admin_payloads.Paged),
-    *(admin_payloads.TracePayload, admin_payloads.TailPayload, admin_payloads.Letters),
+    *(admin_payloads.Broadcast, admin_payloads.Jobs, admin_payloads.DeadPayload),
+    *(admin_payloads.AuditPayload, admin_payloads.TracePayload, admin_payloads.TailPayload),
+    *(admin_payloads.UntailPayload, admin_payloads.Letters),
 ]
 
 
@@ -157,8 +159,12 @@ def test_what_other_code_emits(raw: bytes) -> None:
 @given(texts)
 def test_cursors(text: str) -> None:
     refused_or(lambda: from_cursor(text))
-    refused_or(lambda: admin_commands._job_place(text))
-    for shape, take in ((jobs.HistoryQuery, jobs._place), (jobs.JobsQuery, jobs._job_key)):
+    places: list[tuple[type, Callable[[str], object]]] = [
+        (jobs.HistoryQuery, jobs._place),
+        (jobs.JobsQuery, jobs._job_key),
+        (admin_payloads.Jobs, admin_commands._job_place),
+    ]
+    for shape, take in places:
         made: Any = refused_or(lambda shape=shape: parse(shape, {"cursor": text}))  # type: ignore[misc]
         if made is not None:
             take(made.cursor)

@@ -29,7 +29,7 @@ def heard(*packets: tuple[bool, str, Any]) -> list[str]:
     "packets",
     [
         [(True, "0", {"token": "t"}), (False, "0", examples.CONNECTED)],
-        [(False, "4", examples.CONNECT_ERROR)],
+        [(False, "4", examples.CONNECT_ERRORS[0])],
         [(False, "2", ["event", EVENT, ""])],
         [(False, "2/admin,", ["tail", examples.TAIL])],
         [(True, "213", UNSUBSCRIBE), (False, "313", [OK])],

@@ -43,7 +43,7 @@ def http(method: str, path: str, status: int = 200) -> Any:
         lambda: protocol.streamed("sse", examples.END, "end"),
         lambda: protocol.connected("/", {"token": "t"}, examples.CONNECTED),
         lambda: protocol.connected("/admin", {"token": "t"}, examples.CONNECTED),
-        lambda: protocol.refused("/", examples.CONNECT_ERROR),
+        lambda: protocol.refused("/", examples.CONNECT_ERRORS[0]),
         lambda: protocol.answered("/", "unsubscribe", {"channel": "all"}, OK),
         lambda: protocol.answered("/", "unsubscribe", {"chanel": 1}, refusal("INVALID_REQUEST")),
         lambda: protocol.answered("/", "sing", None, refusal("UNKNOWN_COMMAND")),

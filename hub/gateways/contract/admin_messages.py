@@ -4,8 +4,17 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from hub.gateways.contract.messages import Deprecation
 from hub.gateways.contract.schemas import reference
-from hub.gateways.http.documents import ChannelName, Document, Instant, JobStatus
+from hub.gateways.http.documents import ChannelName, Document, Instant, JobStatus, Uuid
+
+
+class AdminHello(Document, frozen=True):
+    """The first event, where the version of the contract that the connection speaks will not be
+    spoken any more. ``v``: that one; ``notices``: deprecations."""
+
+    v: Annotated[int, Meta(ge=1)]
+    notices: list[Deprecation]
 
 
 class DoorCounts(Document, frozen=True):
@@ -17,7 +26,7 @@ class DoorCounts(Document, frozen=True):
 
 
 class LatencyFigures(Document, frozen=True):
-    """From publication to write, in milliseconds; None when nothing was written."""
+    """From publication to write, in milliseconds; null when nothing was written."""
 
     p50: float | None
     p99: float | None
@@ -64,14 +73,14 @@ class StatsFigures(StatsMoment, frozen=True):
 
 
 class TailStep(Document, frozen=True):
-    """A step of an event's way. ``at``: None of a write that has not happened."""
+    """A step of an event's way. ``at``: null of a write that has not happened."""
 
     step: Literal["STORED", "ROUTED", "WRITTEN"]
     at: Instant | None
     channel: ChannelName
     type: str
     node: str
-    id: str
+    id: Uuid
     sid: str | UnsetType = UNSET
     user_id: str | UnsetType = UNSET
     door: str | UnsetType = UNSET
@@ -110,7 +119,7 @@ class KickedConnections(Document, frozen=True):
 class BroadcastReceipt(Document, frozen=True):
     """The event's or notification's id; how many ``connections`` or ``users`` it went to."""
 
-    id: str | None
+    id: Uuid | None
     connections: int | UnsetType = UNSET
     users: int | UnsetType = UNSET
 
@@ -170,7 +179,7 @@ class Dropped(Document, frozen=True):
 class AuditRecord(Document, frozen=True):
     """Who did what, to whom, and what came of it: ``OK`` or a code."""
 
-    id: str
+    id: Uuid
     at: Instant
     actor: str
     action: str
@@ -213,7 +222,7 @@ class TracedLetter(Document, frozen=True):
 class Trace(Document, frozen=True):
     """What is known of an event's way."""
 
-    id: str
+    id: Uuid
     state: Literal["STORED", "WAITING", "DEAD"]
     channel: ChannelName | None
     type: str | None

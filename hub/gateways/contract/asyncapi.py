@@ -1,10 +1,11 @@
 """``GET /asyncapi.json``: the live doors and the journal as an AsyncAPI 3 document."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from hub.domain import codes
 from hub.domain.versions import SPOKEN
@@ -17,33 +18,76 @@ from hub.gateways.contract.channels import (
     answer_schema,
 )
 from hub.gateways.contract.commands import Command
-from hub.gateways.contract.schemas import REFERENCE, Json, components, dialect, reference
+from hub.gateways.contract.limits import LIMITS
+from hub.gateways.contract.schemas import Json, components, dialect, parameters, reference
 from hub.gateways.http import operation as http
-from hub.gateways.publications import publication_schema
+from hub.gateways.publications import publication_schemas
 from hub.gateways.sio import admin_payloads
 
-_SERVERS: Final[dict[str, tuple[str, str, str, str]]] = {
-    "socketio": (
-        *("{host}", "socketio", "/socket.io/"),
-        "Socket.IO 4 (protocol 5, Engine.IO 4), WebSocket or long-polling.",
+
+class Server(Struct, frozen=True, kw_only=True):
+    """What speaks a protocol. ``host``: a variable of its address; ``security``: the ways in which
+    a client says who it is, any of them."""
+
+    host: str
+    protocol: str
+    path: str = ""
+    about: str
+    security: tuple[str, ...] = ()
+
+
+_SERVERS: Final = {
+    "socketio": Server(
+        host="host",
+        protocol="socketio",
+        path="/socket.io/",
+        about="Socket.IO 4 (protocol 5, Engine.IO 4), WebSocket or long-polling.",
+        security=("token",),
     ),
-    "websocket": ("{host}", "ws", "/", "WebSockets, for who has no Socket.IO."),
-    "sse": (
-        "{host}",
-        "sse",
-        "/",
-        "HTTP, for browsers' EventSource.",
+    "websocket": Server(
+        host="host",
+        protocol="ws",
+        about="WebSockets, for who has no Socket.IO.",
+        security=("token", http.TICKET),
     ),
-    "redis": ("{redis}", "redis", "/", "The hub's own Redis or Valkey, for workers."),
+    "sse": Server(
+        host="host",
+        protocol="sse",
+        about="HTTP, for browsers' EventSource.",
+        security=("token", http.TICKET),
+    ),
+    "redis": Server(
+        host="redis",
+        protocol="redis",
+        about="The hub's own Redis or Valkey, for workers.",
+    ),
 }
 _VARIABLES: Final = {
-    "host": ("127.0.0.1:8800", "Where a node, or the proxy before the nodes, is reached."),
-    "redis": ("127.0.0.1:6379", "`HUB_REDIS_URL`."),
+    "host": {
+        "default": "127.0.0.1:8800",
+        "description": "Where a node, or the proxy before the nodes, is reached.",
+    },
+    "redis": {"default": "127.0.0.1:6379", "description": "`HUB_REDIS_URL`."},
+}
+_SECURITY: Final = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "On Socket.IO `auth: {token}` does as well.",
+    },
+    http.TICKET: {
+        "type": "httpApiKey",
+        "in": "query",
+        "name": http.TICKET,
+        "description": http.TICKET_SAID,
+    },
 }
 _DESCRIPTION: Final = (
     "Progress of long jobs and notifications, stored before they are shown. `/openapi.json` has "
     "the HTTP API. `x-errors` of an operation: the codes with which it is refused, or with which a "
-    "connection ends; `close` is the WebSocket close code."
+    "connection ends; of a channel: those of what is none of its operations. `close` is the "
+    f"WebSocket close code. {LIMITS}"
 )
 
 
@@ -60,7 +104,7 @@ def document(version: str) -> Json:
                 "x-contract": SPOKEN.numbers,
             },
             "defaultContentType": "application/json",
-            "servers": {name: _server(*about) for name, about in _SERVERS.items()},
+            "servers": {name: _server(each) for name, each in _SERVERS.items()},
             "channels": {each.key: _channel(each) for each in CHANNELS},
             "operations": {
                 operation.key: _operation(channel, operation)
@@ -70,14 +114,7 @@ def document(version: str) -> Json:
             "components": {
                 "schemas": _schemas(spoken.values()),
                 "messages": {key: _message(each) for key, each in spoken.items()},
-                "securitySchemes": {
-                    "token": {
-                        "type": "http",
-                        "scheme": "bearer",
-                        "bearerFormat": "JWT",
-                        "description": "On Socket.IO `auth: {token}` does as well.",
-                    }
-                },
+                "securitySchemes": _SECURITY,
             },
         }
     )
@@ -101,7 +138,7 @@ class AsyncApiResource:
                 tag="documents",
                 summary="Socket.IO, raw WebSocket, event streams and the journal, as AsyncAPI 3.",
                 answers={200: http.Answer("The AsyncAPI 3 document.", shape=dict[str, Any])},
-                refusals=http.ANY,
+                refusals=http.EVERY_OPERATION,
                 open=True,
             )
         ]
@@ -118,18 +155,19 @@ def _messages_of(channel: Channel) -> list[Message]:
     return list(found.values())
 
 
-def _server(host: str, protocol: str, path: str, about: str) -> Json:
-    default, meaning = _VARIABLES[host.strip("{}")]
+def _server(each: Server) -> Json:
     found: Json = {
-        "host": host,
-        "protocol": protocol,
-        "description": about,
-        "variables": {host.strip("{}"): {"default": default, "description": meaning}},
+        "host": f"{{{each.host}}}",
+        "protocol": each.protocol,
+        "description": each.about,
+        "variables": {each.host: _VARIABLES[each.host]},
     }
-    if path != "/":
-        found["pathname"] = path
-    if protocol != "redis":
-        found["security"] = [{"$ref": "#/components/securitySchemes/token"}]
+    if each.path:
+        found["pathname"] = each.path
+    if each.security:
+        found["security"] = [
+            {"$ref": f"#/components/securitySchemes/{way}"} for way in each.security
+        ]
     return found
 
 
@@ -143,21 +181,25 @@ def _channel(each: Channel) -> Json:
             message.key: {"$ref": f"#/components/messages/{message.key}"}
             for message in _messages_of(each)
         },
+        **each.more,
     }
     if each.parameters:
-        found["parameters"] = {
-            name: {"description": about} | ({"enum": list(values)} if values else {})
-            for name, (about, values) in each.parameters.items()
-        }
-    if each.query:
-        properties = {
-            name: {"type": "string", "description": about} for name, about in each.query.items()
-        }
-        query = {"type": "object", "properties": properties}
+        found["parameters"] = dict(each.parameters)
+    if each.query is not None:
+        query = _query(each.query)
         found["x-query"] = query
         if each.server == "websocket":
             found["bindings"] = {"ws": {"method": "GET", "query": query}}
+    if each.refusals:
+        found["x-errors"] = [_error(code, {}) for code in each.refusals]
     return found
+
+
+def _query(shape: type[Struct]) -> Json:
+    """The schema of a query but for the ticket, which is a way to say who one is."""
+    found = parameters(shape)
+    fields = {name: each for name, each in found["properties"].items() if name != http.TICKET}
+    return {**found, "properties": fields}
 
 
 def _operation(channel: Channel, each: Operation) -> Json:
@@ -169,7 +211,7 @@ def _operation(channel: Channel, each: Operation) -> Json:
         "summary": each.summary,
         "description": each.description,
         "messages": _references(channel, each.messages),
-        "x-errors": [_error(code) for code in each.refusals],
+        "x-errors": [_error(code, each.because) for code in each.refusals],
     }
     if each.replies:
         found["reply"] = {"channel": place, "messages": _references(channel, each.replies)}
@@ -180,29 +222,25 @@ def _references(channel: Channel, spoken: Iterable[Message]) -> list[Json]:
     return [{"$ref": f"#/channels/{channel.key}/messages/{each.key}"} for each in spoken]
 
 
-def _error(code: codes.Code) -> Json:
-    found: Json = {"code": code.name, "message": code.message, "retry": code.retry}
+def _error(code: codes.Code, because: Mapping[codes.Code, str]) -> Json:
+    message = because.get(code, code.message)
+    found: Json = {"code": code.name, "message": message, "retry": code.retry}
     return found if code.ws is None else {**found, "close": code.ws}
 
 
 def _message(each: Message) -> Json:
     name = each.shape if isinstance(each.shape, str) else each.shape.__name__
-    payload = reference(name)
-    if each.one_of:
-        payload = {"allOf": [payload, {"oneOf": [_given(field) for field in each.one_of]}]}
-    return {
+    found: Json = {
         "name": each.name,
         "title": each.about.partition(". ")[0].rstrip("."),
         "summary": each.about,
         "contentType": "application/json",
-        "payload": payload,
-        "examples": [{"name": each.key, "payload": each.example}],
+        "payload": reference(name),
+        "examples": [{"name": each.key, "payload": shown} for shown in each.examples],
     }
-
-
-def _given(field: str) -> Json:
-    """Whether a field is there with a value."""
-    return {"required": [field], "properties": {field: {"type": "string"}}}
+    if each.headers:
+        found["headers"] = {"type": "object", "properties": dict(each.headers)}
+    return found
 
 
 def _schemas(spoken: Iterable[Message]) -> dict[str, Json]:
@@ -212,16 +250,15 @@ def _schemas(spoken: Iterable[Message]) -> dict[str, Json]:
     ]
     audiences = (admin_payloads.ToUsers, admin_payloads.ToTopic, admin_payloads.ToJob)
     shapes = [each.shape for each in spoken if not isinstance(each.shape, str)]
-    found = components([*dict.fromkeys(shapes), *answers, *audiences])
-    publication, publications = publication_schema(REFERENCE)
-    found |= publications | {"Publication": publication}
-    found[messages.ENVELOPE] = {
+    envelope = {
         "description": "An event, the same JSON on every transport.",
         "oneOf": [reference(shape.__name__) for shape in messages.EVENTS],
     }
-    own = publications["TopicEvent"]["properties"]["type"]["not"]
-    found[messages.ApplicationEvent.__name__]["properties"]["type"]["not"] = own
-    return found
+    return {
+        **components([*dict.fromkeys(shapes), *answers, *audiences]),
+        **publication_schemas(),
+        messages.ENVELOPE: envelope,
+    }
 
 
 def _answer_type(namespace: str, each: Command) -> Any:

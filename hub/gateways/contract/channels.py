@@ -1,22 +1,37 @@
 """Where messages are spoken: the namespaces of Socket.IO, raw WebSocket, Server-Sent Events, and
 the journal that workers write to; what the hub does at each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import getdoc
 from typing import Any, Final
 
 from msgspec import Struct
 
+from hub.broker.keys import EMITTERS
 from hub.domain import codes
 from hub.gateways.contract import admin_messages, commands, examples, messages
 from hub.gateways.contract.commands import Command
+from hub.gateways.contract.schemas import Json
+from hub.gateways.doors import LiveQuery
+from hub.gateways.http.jobs import KINDS
+from hub.gateways.http.operation import PATH_PARAMETERS
+from hub.gateways.http.publish import TRACED
 from hub.gateways.sio.admin import AdminAuth
 from hub.gateways.sio.hub import Auth
+from hub.gateways.ws import CLOSE_REASON
 
 ADMITTING: Final = (
-    *(codes.UNAUTHENTICATED, codes.TOKEN_EXPIRED, codes.KICKED, codes.BANNED, codes.RATE_LIMITED),
-    *(codes.TOO_MANY_CONNECTIONS, codes.INVALID_REQUEST, codes.UNSUPPORTED_VERSION),
-    *(codes.INSUFFICIENT_PERMISSIONS, codes.UNAVAILABLE, codes.INTERNAL),
+    codes.UNAUTHENTICATED,
+    codes.TOKEN_EXPIRED,
+    codes.KICKED,
+    codes.BANNED,
+    codes.RATE_LIMITED,
+    codes.TOO_MANY_CONNECTIONS,
+    codes.INVALID_REQUEST,
+    codes.UNSUPPORTED_VERSION,
+    codes.INSUFFICIENT_PERMISSIONS,
+    codes.UNAVAILABLE,
+    codes.INTERNAL,
 )
 """Why one may not be let in."""
 
@@ -28,19 +43,21 @@ ENDING: Final = tuple(
 
 class Message(Struct, frozen=True, kw_only=True):
     """A message. ``key``: unlike any other in the document; ``name``: of the event, as the protocol
-    has it. ``shape``: of its payload, or the name of a schema."""
+    has it. ``shape``: of its payload, or the name of a schema; ``headers``: what is said beside it,
+    by name."""
 
     key: str
     name: str
     about: str
     shape: type | str
-    example: Any
-    one_of: tuple[str, ...] = ()
+    examples: tuple[Any, ...]
+    headers: Mapping[str, Json] = {}
 
 
 class Operation(Struct, frozen=True, kw_only=True):
     """What the hub does: it ``receive``s one of ``messages``, and answers with one of ``replies``;
-    or it ``send``s them. ``refusals``: with which codes it refuses, or ends a connection."""
+    or it ``send``s them. ``refusals``: with which codes it refuses, or ends a connection;
+    ``because``: of some of them, when."""
 
     key: str
     action: str
@@ -49,11 +66,13 @@ class Operation(Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     replies: tuple[Message, ...] = ()
     refusals: tuple[codes.Code, ...] = ()
+    because: Mapping[codes.Code, str] = {}
 
 
 class Channel(Struct, frozen=True, kw_only=True):
-    """A place. ``server``: its protocol. ``parameters``: of the address, each with a description
-    and what it may be; ``query``: what else the address takes."""
+    """A place. ``server``: its protocol. ``parameters``: of the address; ``query``: what else the
+    address takes. ``refusals``: of what is none of ``operations``; ``more``: what AsyncAPI has no
+    field for."""
 
     key: str
     address: str
@@ -61,8 +80,10 @@ class Channel(Struct, frozen=True, kw_only=True):
     title: str
     description: str
     operations: tuple[Operation, ...]
-    parameters: dict[str, tuple[str, tuple[str, ...]]] = {}
-    query: dict[str, str] = {}
+    parameters: Mapping[str, Json] = {}
+    query: type[Struct] | None = None
+    refusals: tuple[codes.Code, ...] = ()
+    more: Json = {}
 
 
 def _event_message(shape: Any) -> Message:
@@ -72,7 +93,7 @@ def _event_message(shape: Any) -> Message:
         name="event",
         about=(getdoc(shape) or "").partition("\n")[0],
         shape=shape,
-        example=examples.EVENTS[str(type_ or "")],
+        examples=(examples.EVENTS[str(type_ or "")],),
     )
 
 
@@ -82,30 +103,20 @@ def _camel(name: str) -> str:
     return joined[:1].lower() + joined[1:]
 
 
-def _word(name: str, shape: type, example: Any, key: str | None = None) -> Message:
+def _word(name: str, shape: type, *shown: Any, key: str | None = None) -> Message:
     about = (getdoc(shape) or "").replace("\n", " ")
-    return Message(key=key or _camel(name), name=name, about=about, shape=shape, example=example)
+    return Message(key=key or _camel(name), name=name, about=about, shape=shape, examples=shown)
 
 
 EVENTS: Final = tuple(map(_event_message, messages.EVENTS))
 JOB_EVENTS: Final = tuple(map(_event_message, messages.JOB_EVENTS))
 BROADCAST: Final = _event_message(messages.BroadcastEvent)
 CLOSING: Final = _word("closing", messages.Closing, examples.CLOSING)
-TOKEN_EXPIRING: Final = Message(
-    key="tokenExpiring",
-    name="token-expiring",
-    about=getdoc(messages.TokenExpiring) or "",
-    shape=messages.TokenExpiring,
-    example=examples.TOKEN_EXPIRING,
+TOKEN_EXPIRING: Final = _word(
+    "token-expiring", messages.TokenExpiring, examples.TOKEN_EXPIRING, key="tokenExpiring"
 )
-REFUSAL: Final = Message(
-    key="refusal",
-    name="acknowledgement",
-    about=getdoc(messages.Refusal) or "",
-    shape=messages.Refusal,
-    example={"ok": False, "error": examples.ERROR},
-)
-STREAM_RESET: Final = _word("RESET", messages.StreamReset, examples.STREAM_RESET, "streamReset")
+REFUSAL: Final = _word("acknowledgement", messages.Refusal, *examples.REFUSALS, key="refusal")
+STREAM_RESET: Final = _word("RESET", messages.StreamReset, examples.STREAM_RESET, key="streamReset")
 
 
 def answer_schema(namespace: str, command: Command) -> str:
@@ -121,15 +132,14 @@ def _command(namespace: str, each: Command) -> Operation:
         name=each.name,
         about=each.summary,
         shape=each.payload,
-        example=each.example,
-        one_of=each.one_of,
+        examples=(each.example,),
     )
     answered = Message(
         key=f"{key}Answer",
         name="acknowledgement",
         about=f"The acknowledgement of `{each.name}`.",
         shape=answer_schema(namespace, each),
-        example={"ok": True, "data": each.answer_example},
+        examples=({"ok": True, "data": each.answer_example},),
     )
     return Operation(
         key=key,
@@ -139,10 +149,13 @@ def _command(namespace: str, each: Command) -> Operation:
         messages=(asked,),
         replies=(answered, REFUSAL),
         refusals=each.refusals,
+        because=each.because,
     )
 
 
-def _connect(namespace: str, shape: type, refusals: Sequence[codes.Code]) -> Operation:
+def _connect(
+    namespace: str, shape: type, example: Any, refusals: Sequence[codes.Code]
+) -> Operation:
     key = _camel(f"{namespace} connect")
     return Operation(
         key=key,
@@ -150,18 +163,12 @@ def _connect(namespace: str, shape: type, refusals: Sequence[codes.Code]) -> Ope
         summary="Connect to the namespace.",
         description="The `auth` of Socket.IO's CONNECT. In place of `token` there may be an "
         "`Authorization` header. A refused client gets `connect_error`.",
-        messages=(
-            Message(
-                key=key,
-                name="CONNECT",
-                about=(getdoc(shape) or "").replace("\n", " "),
-                shape=shape,
-                example=examples.CONNECT if shape is Auth else {"token": "eyJhbGciOiJIUzI1NiJ9…"},
-            ),
-        ),
+        messages=(_word("CONNECT", shape, example, key=key),),
         replies=(
-            _word("CONNECT", messages.Connected, examples.CONNECTED, "connected"),
-            _word("connect_error", messages.ConnectError, examples.CONNECT_ERROR, "connectError"),
+            _word("CONNECT", messages.Connected, examples.CONNECTED, key="connected"),
+            _word(
+                "connect_error", messages.ConnectError, *examples.CONNECT_ERRORS, key="connectError"
+            ),
         ),
         refusals=tuple(refusals),
     )
@@ -176,7 +183,7 @@ MAIN: Final = Channel(
     "an opaque string, the offset of Socket.IO's connection state recovery. Events of other names "
     "come from existing code that emits with a manager of python-socketio.",
     operations=(
-        _connect("", Auth, ADMITTING),
+        _connect("", Auth, examples.CONNECT, ADMITTING),
         Operation(
             key="tell",
             action="send",
@@ -201,6 +208,7 @@ MAIN: Final = Channel(
         ),
         *(_command("", each) for each in commands.MAIN),
     ),
+    refusals=(codes.UNKNOWN_COMMAND,),
 )
 
 ADMIN: Final = Channel(
@@ -211,15 +219,16 @@ ADMIN: Final = Channel(
     description="What administrators see and do, on the whole cluster. Role `admin`. Every command "
     "is in the audit log.",
     operations=(
-        _connect("admin", AdminAuth, ADMITTING),
+        _connect("admin", AdminAuth, examples.ADMIN_CONNECT, ADMITTING),
         Operation(
             key="report",
             action="send",
             summary="The figures every two seconds, and what is tailed.",
             description="Left out where the connection does not keep up: the next one says more.",
             messages=(
-                _word("stats", admin_messages.StatsFigures, examples.STATS, "stats"),
-                _word("tail", admin_messages.TailStep, examples.TAIL, "tail"),
+                _word("hello", admin_messages.AdminHello, examples.ADMIN_HELLO, key="adminHello"),
+                _word("stats", admin_messages.StatsFigures, examples.STATS),
+                _word("tail", admin_messages.TailStep, examples.TAIL),
                 TOKEN_EXPIRING,
                 CLOSING,
             ),
@@ -227,23 +236,16 @@ ADMIN: Final = Channel(
         ),
         *(_command("admin", each) for each in commands.ADMIN),
     ),
+    refusals=(codes.UNKNOWN_COMMAND,),
 )
 
-_KINDS: Final = ("generation-jobs", "team-executions", "jobs")
-_PLACE: Final = {
-    "kind": ("What kind of job; `jobs` serves all.", _KINDS),
-    "jobId": ("The job.", ()),
+_JOB_ID, _THE_JOB = PATH_PARAMETERS["jobId"]
+_PLACE: Final[dict[str, Json]] = {
+    "kind": {"description": "What kind of job; `jobs` serves all.", "enum": list(KINDS)},
+    "jobId": {"description": _THE_JOB, "x-schema": {"type": "string", "pattern": _JOB_ID}},
 }
-_QUERY: Final = {
-    "v": "The version of the contract; the header `Hub-Version` says the same.",
-    "epoch": "With `offset`: of the last event that the client has.",
-    "offset": "The place of that event in the job's log.",
-    "ticket": "A one-time ticket of `POST /v1/tickets`, in place of a token.",
-}
-_AT_THE_DOOR: Final = (
-    *(*ADMITTING, codes.JOB_NOT_FOUND),
-    codes.DRAINING,
-)
+_AT_THE_DOOR: Final = (*ADMITTING, codes.JOB_NOT_FOUND, codes.DRAINING)
+_STREAM_REFUSALS: Final = tuple(dict.fromkeys((*_AT_THE_DOOR, *ENDING)))
 
 WEBSOCKET: Final = Channel(
     key="websocket",
@@ -251,9 +253,12 @@ WEBSOCKET: Final = Channel(
     server="websocket",
     title="Raw WebSocket",
     description="One envelope per text message; nothing is expected from the client. Before the "
-    "upgrade a refusal is a plain HTTP problem. Closes with 1000 after the job's last event.",
+    "upgrade a refusal is a plain HTTP problem. Closes with 1000 after the job's last event, else "
+    "with the close code of a refusal and a reason of the form `x-close-reason`.",
     parameters=_PLACE,
-    query=_QUERY,
+    query=LiveQuery,
+    refusals=(codes.METHOD_NOT_ALLOWED,),
+    more={"x-close-reason": CLOSE_REASON},
     operations=(
         Operation(
             key="streamOverWebSocket",
@@ -262,7 +267,7 @@ WEBSOCKET: Final = Channel(
             description="First what was missed, then what comes. The close codes are those of the "
             "catalogue.",
             messages=(*JOB_EVENTS, BROADCAST, STREAM_RESET),
-            refusals=tuple(dict.fromkeys((*_AT_THE_DOOR, *ENDING))),
+            refusals=_STREAM_REFUSALS,
         ),
     ),
 )
@@ -275,7 +280,8 @@ SSE: Final = Channel(
     description="`id: <epoch>:<offset>`, `event: <type>`, `data: <envelope>`. `Last-Event-ID` "
     "replays. After the job's end `event: end`; who comes back with everything gets 204.",
     parameters=_PLACE,
-    query=_QUERY,
+    query=LiveQuery,
+    refusals=(codes.METHOD_NOT_ALLOWED,),
     operations=(
         Operation(
             key="streamOverSse",
@@ -283,13 +289,18 @@ SSE: Final = Channel(
             summary="The job's events.",
             description="First what was missed, then what comes.",
             messages=(
-                *(*JOB_EVENTS, BROADCAST, STREAM_RESET, CLOSING),
+                *JOB_EVENTS,
+                BROADCAST,
+                STREAM_RESET,
+                CLOSING,
                 _word("end", messages.StreamEnd, examples.END),
             ),
-            refusals=tuple(dict.fromkeys((*_AT_THE_DOOR, *ENDING))),
+            refusals=_STREAM_REFUSALS,
         ),
     ),
 )
+
+_PARTITION: Final[dict[str, Json]] = {"partition": {"description": "`{pNN}`, with its braces."}}
 
 JOURNAL: Final = Channel(
     key="journal",
@@ -298,8 +309,8 @@ JOURNAL: Final = Channel(
     title="The journal in Redis",
     description="`XADD hub:{pNN}:journal * p <publication JSON>`: the braces are part of the key, "
     "`NN` is crc32(channel) mod `HUB_PARTITIONS` (16) in two digits, the channel the publication's "
-    "first one. What can never be processed goes to `hub:{pNN}:dead` with its reason.",
-    parameters={"partition": ("`{pNN}`, with its braces.", ())},
+    "first one. A field `t` beside `p` makes what becomes of it part of a trace.",
+    parameters=_PARTITION,
     operations=(
         Operation(
             key="publish",
@@ -313,15 +324,57 @@ JOURNAL: Final = Channel(
                     name="publication",
                     about="What a worker reports, at most 64 KiB.",
                     shape="Publication",
-                    example=examples.PUBLICATION,
+                    examples=(examples.PUBLICATION,),
+                    headers={"t": {"type": "string", "description": TRACED}},
                 ),
             ),
             refusals=(
-                *(codes.INVALID_REQUEST, codes.PAYLOAD_TOO_LARGE),
-                *(codes.CONFLICT, codes.JOB_NOT_FOUND),
+                codes.INVALID_REQUEST,
+                codes.PAYLOAD_TOO_LARGE,
+                codes.CONFLICT,
+                codes.JOB_NOT_FOUND,
             ),
         ),
     ),
 )
 
-CHANNELS: Final = (MAIN, ADMIN, WEBSOCKET, SSE, JOURNAL)
+DEAD: Final = Channel(
+    key="dead",
+    address="hub:{partition}:dead",
+    server="redis",
+    title="Dead letters in Redis",
+    description="The stream of what was on the partition's journal and can never be processed. "
+    "`dead`, `dead:replay` and `dead:drop` of `/admin` are the way to deal with it.",
+    parameters=_PARTITION,
+    operations=(
+        Operation(
+            key="bury",
+            action="send",
+            summary="Publications that could not be processed.",
+            description="Each is an entry with its reason, which begins with a code.",
+            messages=(_word("deadLetter", messages.BuriedPublication, examples.BURIED),),
+        ),
+    ),
+)
+
+EMISSIONS: Final = Channel(
+    key="emissions",
+    address=EMITTERS,
+    server="redis",
+    title="What existing code emits through python-socketio",
+    description="The pub/sub channel of python-socketio's Redis managers. Best effort: told to who "
+    "is there, not stored, without an offset. What else comes here is dropped, and counted.",
+    operations=(
+        Operation(
+            key="emit",
+            action="receive",
+            summary="Events for whoever follows a channel on Socket.IO now.",
+            description="They get it under its own name, with its arguments and the client's "
+            "offset last. At most `HUB_MAX_MESSAGE` bytes. Nobody is told of one that is not "
+            "taken.",
+            messages=(_word("emission", messages.Emitted, examples.EMISSION),),
+        ),
+    ),
+)
+
+CHANNELS: Final = (MAIN, ADMIN, WEBSOCKET, SSE, JOURNAL, DEAD, EMISSIONS)

@@ -1,6 +1,7 @@
 """Every command of both Socket.IO namespaces (contract sections 4 and 9): what it takes, in the
 very shape that its handler parses, what it is answered with, and why it may be refused."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -10,28 +11,40 @@ from hub.gateways.contract import admin_messages, examples, messages
 from hub.gateways.http.documents import MarkedNotifications, NotificationPage
 from hub.gateways.inbox import ListNotifications, MarkNotifications
 from hub.gateways.sio import admin_payloads as admin
-from hub.gateways.sio.commands import Subscribe, Unsubscribe
+from hub.gateways.sio.commands import SUBSCRIPTIONS_AT_MOST, Subscribe, Unsubscribe
 from hub.gateways.sio.identity import Refresh
 
-ANY: Final = (codes.RATE_LIMITED, codes.INVALID_REQUEST, codes.UNAVAILABLE, codes.INTERNAL)
+EVERY_COMMAND: Final = (
+    codes.RATE_LIMITED,
+    codes.INVALID_REQUEST,
+    codes.UNAVAILABLE,
+    codes.INTERNAL,
+)
 """What every command may be refused with."""
 
-_CHANNEL: Final = (*ANY, codes.INSUFFICIENT_PERMISSIONS, codes.JOB_NOT_FOUND)
+ANOTHER_TOKEN: Final = (
+    *EVERY_COMMAND,
+    codes.UNAUTHENTICATED,
+    codes.TOKEN_EXPIRED,
+    codes.BANNED,
+    codes.INSUFFICIENT_PERMISSIONS,
+)
+"""Likewise, one that brings another token."""
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """``payload``: what it takes; ``one_of``: names of which exactly one is given. ``answer``: the
-    ``data`` of its acknowledgement. ``refusals``: codes of the acknowledgement that refuses it."""
+    """``payload``: what it takes. ``answer``: the ``data`` of its acknowledgement. ``refusals``:
+    codes of the acknowledgement that refuses it; ``because``: of some of them, when."""
 
     name: str
     summary: str
     description: str
     payload: type
-    one_of: tuple[str, ...] = ()
     answer: type
     example: dict[str, Any]
     answer_example: dict[str, Any]
-    refusals: tuple[codes.Code, ...] = ANY
+    refusals: tuple[codes.Code, ...] = EVERY_COMMAND
+    because: Mapping[codes.Code, str] = {}
 
 
 MAIN: Final = (
@@ -45,7 +58,17 @@ MAIN: Final = (
         answer=messages.Subscribed,
         example={"channel": examples.CHANNEL, "epoch": "q7Zk", "offset": 16},
         answer_example=examples.SUBSCRIBED,
-        refusals=(*_CHANNEL, codes.TOO_MANY_CONNECTIONS, codes.CONFLICT),
+        refusals=(
+            *EVERY_COMMAND,
+            codes.INSUFFICIENT_PERMISSIONS,
+            codes.JOB_NOT_FOUND,
+            codes.TOO_MANY_CONNECTIONS,
+            codes.CONFLICT,
+        ),
+        because={
+            codes.CONFLICT: f"a connection follows at most {SUBSCRIPTIONS_AT_MOST} channels, those "
+            "that its user has anyway included"
+        },
     ),
     Command(
         name="unsubscribe",
@@ -84,11 +107,7 @@ MAIN: Final = (
         answer=messages.Refreshed,
         example={"token": "eyJhbGciOiJIUzI1NiJ9…"},
         answer_example={"expiresAt": "2026-01-28T11:15:30.000Z"},
-        refusals=(
-            *ANY,
-            *(codes.UNAUTHENTICATED, codes.TOKEN_EXPIRED, codes.BANNED),
-            codes.INSUFFICIENT_PERMISSIONS,
-        ),
+        refusals=ANOTHER_TOKEN,
     ),
 )
 """The commands of ``/``."""
@@ -119,7 +138,6 @@ ADMIN: Final = (
         description="With `banSeconds` their users are kept out for so long. Nobody being "
         "connected is no mistake.",
         payload=admin.KickPayload,
-        one_of=("userId", "sid", "jobId"),
         answer=admin_messages.KickedConnections,
         example={"userId": "u1", "message": "maintenance", "banSeconds": 60},
         answer_example={"connections": 2, "users": ["u1"]},
@@ -139,7 +157,6 @@ ADMIN: Final = (
         description="One token by its `jti`, or all of a user that were issued until now. Their "
         "connections end.",
         payload=admin.Revoke,
-        one_of=("userId", "jti"),
         answer=messages.Nothing,
         example={"userId": "u2"},
         answer_example={},
@@ -169,11 +186,10 @@ ADMIN: Final = (
         description="Stored, waiting on a journal, or dead; which nodes routed it, to which "
         "sockets it was written, when it was seen and read.",
         payload=admin.TracePayload,
-        one_of=("notificationId", "eventId"),
         answer=admin_messages.Trace,
         example={"eventId": examples.ID},
         answer_example=examples.TRACE,
-        refusals=(*ANY, codes.NOT_FOUND),
+        refusals=(*EVERY_COMMAND, codes.NOT_FOUND),
     ),
     Command(
         name="tail",
@@ -181,17 +197,16 @@ ADMIN: Final = (
         description="As `tail` events, until `untail` or the end of the connection. With `sid`, "
         "the frames of one connection are in its node's log instead.",
         payload=admin.TailPayload,
-        one_of=("userId", "jobId", "sid"),
         answer=admin_messages.Tailed,
         example={"userId": "u1"},
         answer_example={"channel": "user:u1"},
-        refusals=(*ANY, codes.CONFLICT),
+        refusals=(*EVERY_COMMAND, codes.CONFLICT),
     ),
     Command(
         name="untail",
         summary="Show that no more.",
         description="Without a payload, of nothing.",
-        payload=admin.TailPayload,
+        payload=admin.UntailPayload,
         answer=messages.Nothing,
         example={"userId": "u1"},
         answer_example={},
@@ -200,7 +215,7 @@ ADMIN: Final = (
         name="dead",
         summary="Publications that could not be processed.",
         description="Newest first.",
-        payload=admin.Paged,
+        payload=admin.DeadPayload,
         answer=admin_messages.DeadLetterPage,
         example={},
         answer_example=examples.DEAD,
@@ -227,7 +242,7 @@ ADMIN: Final = (
         name="audit",
         summary="What administrators did.",
         description="Newest first. Every command of this namespace is in it.",
-        payload=admin.Paged,
+        payload=admin.AuditPayload,
         answer=admin_messages.AuditPage,
         example={},
         answer_example=examples.AUDIT,
@@ -241,11 +256,7 @@ ADMIN: Final = (
         answer=messages.Refreshed,
         example={"token": "eyJhbGciOiJIUzI1NiJ9…"},
         answer_example={"expiresAt": "2026-01-28T11:15:30.000Z"},
-        refusals=(
-            *ANY,
-            *(codes.UNAUTHENTICATED, codes.TOKEN_EXPIRED, codes.BANNED),
-            codes.INSUFFICIENT_PERMISSIONS,
-        ),
+        refusals=ANOTHER_TOKEN,
     ),
 )
 """The commands of ``/admin``."""

@@ -1,7 +1,10 @@
 """What the AsyncAPI document shows of each message; a test holds every one against its schema."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from hub.domain import codes
+from hub.domain.versions import Version
 from hub.gateways.http import examples as http
 
 ID: Final = "01900000-0000-7000-8000-000000000001"
@@ -86,17 +89,21 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
 }
 """Of each type; of "" what a service publishes on a topic."""
 
-ERROR: Final = {"code": "JOB_NOT_FOUND", "message": "there is no such job", "retry": False}
-CONNECT: Final = {
+REFUSALS: Final = [
+    {"ok": False, "error": http.refusal(code).as_error()}
+    for code in (codes.JOB_NOT_FOUND, codes.INVALID_REQUEST, codes.RATE_LIMITED)
+]
+CONNECT: Final[dict[str, Any]] = {
     "v": 1,
     "token": "eyJhbGciOiJIUzI1NiJ9…",
     "channels": {"user:u1": {"epoch": "q7Zk", "offset": 41}},
 }
 CONNECTED: Final = {"sid": "lv_VI97HAXpY6yYWAAAC", "pid": "HmVtz8sb1VQ0UoS3"}
-CONNECT_ERROR: Final = {
-    "message": "TOKEN_EXPIRED",
-    "data": {"code": "TOKEN_EXPIRED", "message": "the token has expired", "retry": True},
-}
+ADMIN_CONNECT: Final = {"token": CONNECT["token"]}
+CONNECT_ERRORS: Final = [
+    {"message": code.name, "data": http.refusal(code).as_error()}
+    for code in (codes.TOKEN_EXPIRED, codes.UNSUPPORTED_VERSION, codes.RATE_LIMITED)
+]
 HELLO: Final = {
     "v": 1,
     "sid": CONNECTED["sid"],
@@ -109,6 +116,12 @@ HELLO: Final = {
         {"channel": "all", "epoch": "", "offset": 0},
     ],
     "notices": [],
+}
+ADMIN_HELLO: Final = {
+    "v": 1,
+    "notices": Version(
+        1, datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 9, 1, 12, tzinfo=UTC)
+    ).notices(),
 }
 RESET: Final = {**_POSITION, "snapshot": http.SNAPSHOT}
 STREAM_RESET: Final = {"type": "RESET", **RESET}
@@ -191,7 +204,7 @@ TRACE: Final[dict[str, Any]] = {
     "seenAt": None,
     "readAt": None,
 }
-DEAD: Final = {
+DEAD: Final[dict[str, Any]] = {
     "items": [
         {
             "id": "05:1769595330123-0",
@@ -223,4 +236,20 @@ PUBLICATION: Final = {
     "jobId": http.JOB,
     "type": "JOB_STATUS_CHANGED",
     "data": {"currentStatus": "GENERATING"},
+}
+BURIED: Final = {
+    "p": '{"kind":"NOTIFICATION","to":{"users":[]}}',
+    "reason": DEAD["items"][0]["reason"],
+    "entry": "1769595330123-0",
+}
+EMISSION: Final = {
+    "method": "emit",
+    "event": "build-moved",
+    "data": [{"to": "stage"}],
+    "namespace": "/",
+    "room": CHANNEL,
+    "skip_sid": None,
+    "callback": None,
+    "binary": False,
+    "host_id": "f3c0",
 }

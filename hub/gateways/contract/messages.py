@@ -6,47 +6,40 @@ the tests hold every message against (``tests/support/protocol.py``).
 
 from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from hub.domain import channels, codes
-from hub.domain.publications import InboxState, Severity, UserId
+from hub.domain import channels, emissions
+from hub.domain.publications import InboxState, OwnType, Severity, UserId
 from hub.gateways.contract.schemas import reference
 from hub.gateways.http.documents import (
     ChannelName,
+    CodeName,
     Document,
+    ErrorDetail,
     FeatureCompletedEvent,
     Instant,
     JobCompletedEvent,
     JobFailedEvent,
     JobSnapshot,
+    Logged,
     NotificationItem,
     Offset,
     ProgressUpdatedEvent,
     ScenarioCompletedEvent,
     StatusChangedEvent,
     UnreadCount,
+    Uuid,
 )
 
 ENVELOPE: Final = "Envelope"
 """Name of the schema of any envelope."""
 
-CodeName = Annotated[
-    str, Meta(extra_json_schema={"x-name": "CodeName", "enum": list(codes.CATALOGUE)})
-]
 AnyEvent = Annotated[Any, Meta(extra_json_schema=reference(ENVELOPE))]
 Seconds = Annotated[float, Meta(ge=0, description="Seconds.")]
 
 
 # -- events -------------------------------------------------------------------------------------
-
-
-class _Logged(Document, frozen=True):
-    v: Literal[1]
-    id: str
-    channel: ChannelName
-    epoch: str
-    offset: Offset
-    timestamp: Instant
 
 
 class CreatedNotification(NotificationItem, frozen=True):
@@ -57,7 +50,7 @@ class CreatedNotification(NotificationItem, frozen=True):
     updated: bool | UnsetType = UNSET
 
 
-class NotificationCreatedEvent(_Logged, frozen=True, tag_field="type", tag="NOTIFICATION_CREATED"):
+class NotificationCreatedEvent(Logged, frozen=True, tag_field="type", tag="NOTIFICATION_CREATED"):
     """A notification for one user, or an announcement to a topic or to all."""
 
     data: CreatedNotification
@@ -68,26 +61,24 @@ class ChangedNotifications(Document, frozen=True):
     subscription began or ended. ``unread``: missing where an announcement ended."""
 
     state: InboxState
-    ids: list[str] | UnsetType = UNSET
+    ids: list[Uuid] | UnsetType = UNSET
     all: Literal[True] | UnsetType = UNSET
-    up_to: str | UnsetType = UNSET
+    up_to: Uuid | UnsetType = UNSET
     topic: str | UnsetType = UNSET
     unread: UnreadCount | UnsetType = UNSET
 
 
-class NotificationsChangedEvent(
-    _Logged, frozen=True, tag_field="type", tag="NOTIFICATIONS_CHANGED"
-):
+class NotificationsChangedEvent(Logged, frozen=True, tag_field="type", tag="NOTIFICATIONS_CHANGED"):
     """The user marked notifications on some device, or they ended, or what comes in changed."""
 
     data: ChangedNotifications
 
 
-class ApplicationEvent(_Logged, frozen=True):
+class ApplicationEvent(Logged, frozen=True):
     """What a service published on a topic, as ``EVENT``."""
 
     channel: Annotated[str, Meta(pattern=channels.TOPIC)]
-    type: UserId
+    type: OwnType
     data: dict[str, Any]
 
 
@@ -103,7 +94,7 @@ class BroadcastEvent(Document, frozen=True, tag_field="type", tag="BROADCAST"):
     """An administrator's word to whoever is connected: of no log, so without epoch and offset."""
 
     v: Literal[1]
-    id: str
+    id: Uuid
     channel: ChannelName
     data: BroadcastWords
     timestamp: Instant
@@ -197,15 +188,6 @@ class StreamEnd(Document, frozen=True):
     channel: ChannelName
 
 
-class ErrorDetail(Document, frozen=True):
-    """Where a request is wrong, named by its path. ``supported``: of UNSUPPORTED_VERSION, the
-    versions that are spoken."""
-
-    field: str
-    message: str
-    supported: list[int] | UnsetType = UNSET
-
-
 class ErrorFields(Document, frozen=True):
     """A refusal. ``retry``: whether the same may succeed later, ``retryAfter`` seconds from now."""
 
@@ -257,3 +239,41 @@ class Refreshed(Document, frozen=True):
 
     expires_at: Instant
     left: list[ChannelName] | UnsetType = UNSET
+
+
+# -- what Redis carries -------------------------------------------------------------------------
+
+
+_NO_NAMES: Final = sorted(emissions.OWN_EVENTS | emissions.RESERVED_EVENTS)
+_Room = Annotated[str, Meta(extra_json_schema={"pattern": channels.CHANNEL})]
+
+
+class Emitted(Document, frozen=True, forbid_unknown_fields=False):
+    """What a manager of python-socketio publishes to emit an event. ``data``: the event's
+    arguments; ``room``: the channels that it is for; ``skip_sid``: connections that do not get it.
+    Of anything else nothing is taken."""
+
+    method: Literal["emit"]
+    event: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=emissions.NAME_AT_MOST,
+            extra_json_schema={"not": {"enum": _NO_NAMES}},
+        ),
+    ]
+    data: list[Any]
+    room: _Room | Annotated[list[_Room], Meta(min_length=1, max_length=emissions.CHANNELS_AT_MOST)]
+    namespace: Literal["/"] | UnsetType | None = UNSET
+    skip_sid: str | list[str] | UnsetType | None = msgspec.field(default=UNSET, name="skip_sid")
+    callback: UnsetType | None = UNSET
+    binary: Literal[False] | UnsetType = UNSET
+
+
+class BuriedPublication(Document, frozen=True):
+    """The fields of an entry that could never be processed. ``p``: what was published, as it was;
+    ``reason``: why not; ``entry``: its id on the journal."""
+
+    p: str
+    reason: str
+    entry: str

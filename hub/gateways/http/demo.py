@@ -22,12 +22,12 @@ from hub import tokens
 from hub.domain import codes
 from hub.domain.publications import UserId
 from hub.domain.shapes import parse
-from hub.gateways.http.operation import ANY, Answer, Operation
+from hub.gateways.http.operation import EVERY_OPERATION, Answer, Operation
 from hub.gateways.http.pages import DIST, page_operations
 from hub.gateways.http.request import answer, body
 
 PROJECT: Final = "demo"
-_REFUSALS: Final = (*ANY, codes.INVALID_REQUEST, codes.INSUFFICIENT_PERMISSIONS)
+_REFUSALS: Final = (*EVERY_OPERATION, codes.INVALID_REQUEST, codes.INSUFFICIENT_PERMISSIONS)
 
 
 class TokenFor(Struct, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from hub.domain import channels, jobs
+from hub.domain import channels, codes, jobs
 from hub.domain.notifications import Scope
 from hub.domain.publications import FeatureCompleted, ProgressUpdated, ScenarioCompleted, Severity
 
@@ -47,35 +47,45 @@ ChannelName = Annotated[
     ),
 ]
 Offset = Annotated[int, Meta(ge=0, description="Rises by exactly 1 per event of a channel.")]
+Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+CodeName = Annotated[
+    str, Meta(extra_json_schema={"x-name": "CodeName", "enum": list(codes.CATALOGUE)})
+]
 
 
 class Document(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
     """Base of all shapes: camelCase on the wire, nothing beside what is named."""
 
 
+class ErrorDetail(Document, frozen=True):
+    """Where a request is wrong, named by its path. ``supported``: of UNSUPPORTED_VERSION, the
+    versions that are spoken."""
+
+    field: str
+    message: str
+    supported: list[int] | UnsetType = UNSET
+
+
+class FieldProblem(ErrorDetail, frozen=True):
+    """What is wrong with one parameter or field, named by its path. ``index``: of the item.
+    ``supported``: of UNSUPPORTED_VERSION, the versions that are spoken."""
+
+    index: int | UnsetType = UNSET
+
+
 class Problem(Document, frozen=True):
-    """A refusal (RFC 9457). ``errorCode``: one of the catalogue of codes; ``requestId``: what the
-    log calls the request; ``details``: where the request is wrong."""
+    """A refusal (RFC 9457). ``requestId``: what the log calls the request; ``details``: where the
+    request is wrong."""
 
     type: str
     title: str
     status: int
     detail: str
-    error_code: str
+    error_code: CodeName
     request_id: str
     retry: bool
     retry_after: float | UnsetType = UNSET
-    details: list["FieldProblem"] | UnsetType = UNSET
-
-
-class FieldProblem(Document, frozen=True):
-    """What is wrong with one parameter or field, named by its path. ``index``: of the item.
-    ``supported``: of UNSUPPORTED_VERSION, the versions that are spoken."""
-
-    field: str
-    message: str
-    index: int | UnsetType = UNSET
-    supported: list[int] | UnsetType = UNSET
+    details: list[FieldProblem] | UnsetType = UNSET
 
 
 class Progress(Document, frozen=True):
@@ -124,52 +134,57 @@ class Failure(Document, frozen=True):
     last_successful_scenario: str | None
 
 
-class _Envelope(Document, frozen=True, tag_field="type"):
-    """An event of a job: the same JSON on every transport."""
+class Logged(Document, frozen=True):
+    """An event of a log: the same JSON on every transport."""
 
     v: Literal[1]
-    id: str
+    id: Uuid
     channel: ChannelName
     epoch: str
     offset: Offset
-    job_id: str
     timestamp: Instant
 
 
-class ScenarioCompletedEvent(_Envelope, frozen=True, tag="SCENARIO_COMPLETED"):
+class _OfJob(Logged, frozen=True, tag_field="type"):
+    """An event of a job."""
+
+    job_id: str
+
+
+class ScenarioCompletedEvent(_OfJob, frozen=True, tag="SCENARIO_COMPLETED"):
     """One scenario was generated: the unit of visible progress."""
 
     data: ScenarioCompleted
     progress: Progress
 
 
-class FeatureCompletedEvent(_Envelope, frozen=True, tag="FEATURE_COMPLETED"):
+class FeatureCompletedEvent(_OfJob, frozen=True, tag="FEATURE_COMPLETED"):
     """All scenarios of a feature were generated."""
 
     data: FeatureCompleted
     progress: Progress
 
 
-class ProgressUpdatedEvent(_Envelope, frozen=True, tag="PROGRESS_UPDATED"):
+class ProgressUpdatedEvent(_OfJob, frozen=True, tag="PROGRESS_UPDATED"):
     """Progress of a job without scenarios."""
 
     data: ProgressUpdated
     progress: Progress
 
 
-class StatusChangedEvent(_Envelope, frozen=True, tag="JOB_STATUS_CHANGED"):
+class StatusChangedEvent(_OfJob, frozen=True, tag="JOB_STATUS_CHANGED"):
     """The job entered another status."""
 
     data: StatusChange
 
 
-class JobCompletedEvent(_Envelope, frozen=True, tag="JOB_COMPLETED"):
+class JobCompletedEvent(_OfJob, frozen=True, tag="JOB_COMPLETED"):
     """The job ended well; nothing comes after it."""
 
     data: Completion
 
 
-class JobFailedEvent(_Envelope, frozen=True, tag="JOB_FAILED"):
+class JobFailedEvent(_OfJob, frozen=True, tag="JOB_FAILED"):
     """The job ended in an error; nothing comes after it."""
 
     data: Failure
@@ -274,7 +289,7 @@ class UnreadCount(Document, frozen=True):
 class NotificationItem(Document, frozen=True):
     """A notification as its user sees it."""
 
-    id: str
+    id: Uuid
     type: str
     title: str
     body: str
@@ -325,7 +340,7 @@ class PublishReceipt(Document, frozen=True):
 
     accepted: Annotated[int, Meta(ge=0)]
     duplicates: Annotated[int, Meta(ge=0)]
-    ids: list[str]
+    ids: list[Uuid]
 
 
 class Liveness(Document, frozen=True):

@@ -1,6 +1,10 @@
 """What the documents show of each answer; a test holds every one against its shape."""
 
+from collections.abc import Mapping
 from typing import Any, Final
+
+from hub.domain import codes
+from hub.domain.versions import SPOKEN
 
 _ID: Final = "01900000-0000-7000-8000-000000000001"
 JOB: Final = "550e8400-e29b-41d4-a716-446655440000"
@@ -117,3 +121,22 @@ TICKET: Final = {
     "ticket": "b2QkGd3rj0m1Yw9iJmB7b1b1o3Jv0c2Q",
     "expiresAt": "2026-01-28T10:15:30.123Z",
 }
+
+REFUSALS: Final[Mapping[codes.Code, codes.HubError]] = {
+    codes.INVALID_REQUEST: codes.invalid("limit", "Expected `int` <= 100"),
+    codes.UNSUPPORTED_VERSION: codes.HubError(
+        codes.UNSUPPORTED_VERSION,
+        details=[{"field": "v", "message": "spoken here: 1", "supported": SPOKEN.numbers}],
+    ),
+    codes.RATE_LIMITED: codes.HubError(codes.RATE_LIMITED, retry_after=0.8),
+    codes.TOO_MANY_CONNECTIONS: codes.HubError(codes.TOO_MANY_CONNECTIONS, retry_after=5),
+    codes.BANNED: codes.HubError(codes.BANNED, retry_after=60),
+    codes.UNAVAILABLE: codes.HubError(codes.UNAVAILABLE, retry_after=2),
+    codes.DRAINING: codes.HubError(codes.DRAINING, retry_after=1),
+}
+"""Of each code that comes with more than its name."""
+
+
+def refusal(code: codes.Code) -> codes.HubError:
+    """The example of a code."""
+    return REFUSALS.get(code, codes.HubError(code))

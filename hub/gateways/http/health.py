@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from hub.gateways.http.documents import Liveness, Readiness
-from hub.gateways.http.operation import ANY, Answer, Operation
+from hub.gateways.http.operation import EVERY_OPERATION, Answer, Operation
 from hub.gateways.http.request import answer
 from hub.services.health import Health
 
@@ -24,7 +24,7 @@ class HealthResources:
             tag="operations",
             summary="Whether the process answers at all.",
             answers={200: Answer("It does.", shape=Liveness, example={"status": "ok"})},
-            refusals=ANY,
+            refusals=EVERY_OPERATION,
             open=True,
         )
         ready = Operation(
@@ -45,7 +45,7 @@ class HealthResources:
                 ),
                 503: Answer("It cannot, or is about to stop.", shape=Readiness),
             },
-            refusals=ANY,
+            refusals=EVERY_OPERATION,
             open=True,
         )
         return [live, ready]

@@ -3,6 +3,8 @@
 from aiohttp import web
 
 from hub.domain import codes
+from hub.domain.inbox import TOPICS_AT_MOST
+from hub.domain.publications import MARKED_AT_MOST
 from hub.gateways.http import examples
 from hub.gateways.http.documents import (
     MarkedNotifications,
@@ -35,7 +37,7 @@ class InboxResources:
     def operations(self) -> list[Operation]:
         """Where they are found."""
         subscriber = "/v1/topics/{topic}/subscribers/{userId}"
-        refusals = (*KNOWN, codes.INSUFFICIENT_PERMISSIONS, codes.CONFLICT)
+        refusals = (*KNOWN, codes.INSUFFICIENT_PERMISSIONS)
         return [
             Operation(
                 method="GET",
@@ -61,8 +63,9 @@ class InboxResources:
                 id="markNotifications",
                 tag="inbox",
                 summary="Marks notifications of the caller.",
-                description="`ids`: up to 500, or `all` for everything that is not dismissed; with "
-                "`upTo` only what is not newer than that one. Unknown ids change nothing.",
+                description=f"`ids`: up to {MARKED_AT_MOST}, or `all` for everything that "
+                "is not dismissed; with `upTo` only what is not newer than that one. Unknown ids "
+                "change nothing.",
                 query=NoQuery,
                 body=MarkNotifications,
                 body_example={"ids": "all", "as": "READ"},
@@ -125,7 +128,8 @@ class InboxResources:
                 "Harmless when the user is subscribed already.",
                 query=NoQuery,
                 answers={204: Answer("The user is subscribed.")},
-                refusals=refusals,
+                refusals=(*refusals, codes.CONFLICT),
+                because={codes.CONFLICT: f"a user has at most {TOPICS_AT_MOST} topics"},
             ),
             Operation(
                 method="DELETE",

@@ -10,7 +10,8 @@ from hub.domain import codes, ids, times
 from hub.domain.events import Position
 from hub.domain.publications import JOB_EVENT_DATA, UpperSnake, UserId
 from hub.domain.snapshot import summary
-from hub.gateways.doors import Doors, Epoch, LiveQuery, Offset, Spoken
+from hub.gateways.doors import Doors, LiveQuery
+from hub.gateways.given import Epoch, Offset, Spoken
 from hub.gateways.http import examples
 from hub.gateways.http.documents import JobHistory, JobList, JobSnapshot
 from hub.gateways.http.operation import KNOWN, Answer, Header, Operation
@@ -33,7 +34,7 @@ _NAMES: Final = {
     "jobs": "Job",
 }
 _CURSOR: Final = r"^[A-Za-z0-9_-]{1,32}\.(0|[1-9]\d{0,14})\Z"
-_JOBS_CURSOR: Final = rf"^(0|[1-9]\d{{0,13}})\.job:{ids.USER_ID[1:]}"
+_JOBS_CURSOR: Final = rf"^(0|[1-9]\d{{0,13}})\.job:{ids.NAME}\Z"
 _REFUSALS: Final = (*KNOWN, codes.INSUFFICIENT_PERMISSIONS, codes.JOB_NOT_FOUND)
 
 

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from hub import metrics
 from hub.broker.backlog import Backlog
-from hub.gateways.http.operation import ANY, Answer, Operation
+from hub.gateways.http.operation import EVERY_OPERATION, Answer, Operation
 from hub.gateways.sampler import Sampler
 from hub.services.patience import FAILURES
 
@@ -29,7 +29,7 @@ class MetricsResource:
                 answers={
                     200: Answer("All metrics.", media={"text/plain": "Prometheus' text form."})
                 },
-                refusals=ANY,
+                refusals=EVERY_OPERATION,
                 open=True,
             )
         ]

@@ -10,37 +10,66 @@ from aiohttp import web
 
 from hub.domain import codes
 from hub.domain.versions import SPOKEN
-from hub.gateways.contract.schemas import REFERENCE, Json, dialect, reference
+from hub.gateways.contract.limits import LIMITS
+from hub.gateways.contract.schemas import Json, dialect, parameters, reference, schemas
+from hub.gateways.http import problems
 from hub.gateways.http.documents import Problem
-from hub.gateways.http.operation import ANY, PATH_PARAMETERS, Answer, Operation
-from hub.gateways.publications import publication_schema
+from hub.gateways.http.examples import refusal
+from hub.gateways.http.headers import X_REQUEST_ID
+from hub.gateways.http.operation import (
+    EVERY_OPERATION,
+    PATH_PARAMETERS,
+    TICKET,
+    TICKET_SAID,
+    Answer,
+    Operation,
+)
+from hub.gateways.http.versions import HEADER
+from hub.gateways.publications import publication_schemas
 
 _PARAMETER: Final = re.compile(r"{(\w+)}")
-_TICKET: Final = "ticket"
 _VERSION: Final = {
-    "name": "Hub-Version",
+    "name": HEADER,
     "in": "header",
     "required": False,
     "description": "The version of the contract that the caller speaks; the oldest one that is "
-    "served when it says nothing. The answer has the same header, and `Deprecation` and `Sunset` "
-    "where that version will not be served any more.",
+    "served when it says nothing.",
     "schema": {"type": "string", "enum": list(map(str, SPOKEN.numbers))},
+}
+_HEADERS: Final = {
+    X_REQUEST_ID: "What the log calls the request.",
+    HEADER: "The version of the contract that was spoken; not where none is.",
+    "Deprecation": "Since when that version will not be served any more (RFC 9745); only then.",
+    "Sunset": "Until when that version is served (RFC 8594), once it is known.",
+    "Retry-After": "Seconds after which to try again.",
+    "WWW-Authenticate": "`Bearer`.",
+    "Allow": "The methods that the address takes.",
+}
+_OF_VERSIONS: Final = (HEADER, "Deprecation", "Sunset")
+_OF_STATUS: Final = {
+    "Retry-After": problems.COME_BACK_LATER,
+    "WWW-Authenticate": (problems.UNAUTHORIZED,),
+    "Allow": (codes.METHOD_NOT_ALLOWED.http,),
+}
+_VERSIONED: Final = "/v1/"
+_REQUEST: Final = "5f2b8c1e9a7d4c36b0e1f2a3c4d5e6f7"
+_ANYWHERE: Final = {
+    "NotFound": codes.NOT_FOUND,
+    "MethodNotAllowed": codes.METHOD_NOT_ALLOWED,
 }
 _DESCRIPTION: Final = (
     "Progress of long jobs and notifications, stored before they are shown. Refusals are "
-    "`application/problem+json` with an `errorCode` of the catalogue and a `requestId`."
+    "`application/problem+json` with an `errorCode` of the catalogue and a `requestId`. An address "
+    "that is not listed answers 404 `NOT_FOUND`, a method that is not listed 405 "
+    f"`METHOD_NOT_ALLOWED`. {LIMITS}"
 )
 
 
 def document(operations: Sequence[Operation], version: str) -> Json:
     """The OpenAPI document of ``operations``."""
-    schemas, components = msgspec.json.schema_components(
-        [*_shapes(operations), Problem], ref_template=REFERENCE
-    )
-    named = dict(zip(map(_key, [*_shapes(operations), Problem]), schemas, strict=True))
-    publication, publications = publication_schema(REFERENCE)
-    components |= publications
-    components["PublishBody"]["properties"]["items"]["items"] = publication
+    shapes = [*_shapes(operations), Problem]
+    given, components = schemas(shapes)
+    named = dict(zip(map(_key, shapes), given, strict=True))
     paths: dict[str, Json] = {}
     for each in operations:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, named)
@@ -55,14 +84,21 @@ def document(operations: Sequence[Operation], version: str) -> Json:
         "tags": [{"name": name} for name in dict.fromkeys(each.tag for each in operations)],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": components | publication_schemas(),
+            "responses": {
+                name: _refusal([code], {}, _common("/")) for name, code in _ANYWHERE.items()
+            },
+            "headers": {
+                name: {"description": about, "schema": {"type": "string"}}
+                for name, about in _HEADERS.items()
+            },
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-                _TICKET: {
+                TICKET: {
                     "type": "apiKey",
                     "in": "query",
-                    "name": _TICKET,
-                    "description": "A one-time ticket of `POST /v1/tickets`; live doors take it.",
+                    "name": TICKET,
+                    "description": TICKET_SAID,
                 },
             },
         },
@@ -88,7 +124,7 @@ class OpenApiResource:
                 tag="documents",
                 summary="This document.",
                 answers={200: Answer("The OpenAPI 3.1 document.", shape=dict[str, Any])},
-                refusals=ANY,
+                refusals=EVERY_OPERATION,
                 open=True,
             )
         ]
@@ -118,7 +154,10 @@ def _operation(each: Operation, named: Mapping[str, Json]) -> Json:
         "description": each.description or each.summary,
         "parameters": [*_path(each), *_query(each), *_headers(each)],
         "responses": {
-            **{str(status): _answer(given, named) for status, given in each.answers.items()},
+            **{
+                str(status): _answer(given, named, _common(each.path))
+                for status, given in each.answers.items()
+            },
             **_refusals(each),
         },
         "security": _security(each),
@@ -134,7 +173,7 @@ def _operation(each: Operation, named: Mapping[str, Json]) -> Json:
 def _security(each: Operation) -> list[Json]:
     if each.open:
         return []
-    ways = ["token", _TICKET] if hasattr(each.query, _TICKET) else ["token"]
+    ways = ["token", TICKET] if hasattr(each.query, TICKET) else ["token"]
     return [{way: []} for way in ways]
 
 
@@ -154,35 +193,18 @@ def _path(each: Operation) -> list[Json]:
 def _query(each: Operation) -> list[Json]:
     if each.query is None:
         return []
-    _, components = msgspec.json.schema_components([each.query], ref_template=REFERENCE)
-    shape = components[each.query.__name__]
-    required = shape.get("required", ())
-    found = []
-    for name, schema in shape["properties"].items():
-        if name == _TICKET:  # a way to say who one is
-            continue
-        given = _without_null(schema)
-        found.append(
-            {
-                "name": name,
-                "in": "query",
-                "required": name in required,
-                "description": given.pop("description", ""),
-                "schema": given,
-            }
-        )
-    return found
-
-
-def _without_null(schema: Json) -> Json:
-    """What a query may hold of a schema: nobody can send null there."""
-    found = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
-    for option in schema.get("anyOf", ()):
-        if option != {"type": "null"}:
-            found |= option
-    if schema.get("default") is not None:
-        found["default"] = schema["default"]
-    return found
+    shape = parameters(each.query)
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in shape["required"],
+            "description": schema.get("description", ""),
+            "schema": {key: value for key, value in schema.items() if key != "description"},
+        }
+        for name, schema in shape["properties"].items()
+        if name != TICKET  # a way to say who one is
+    ]
 
 
 def _headers(each: Operation) -> list[Json]:
@@ -197,12 +219,22 @@ def _headers(each: Operation) -> list[Json]:
         }
         for header in each.headers
     ]
-    if each.path.startswith("/v1/"):
+    if each.path.startswith(_VERSIONED):
         found.append(_VERSION)
     return found
 
 
-def _answer(given: Answer, named: Mapping[str, Json]) -> Json:
+def _common(path: str) -> dict[str, Json]:
+    """The headers of every answer."""
+    spoken = _OF_VERSIONS if path.startswith(_VERSIONED) else ()
+    return {name: _header(name) for name in (X_REQUEST_ID, *spoken)}
+
+
+def _header(name: str) -> Json:
+    return {"$ref": f"#/components/headers/{name}"}
+
+
+def _answer(given: Answer, named: Mapping[str, Json], headers: Mapping[str, Json]) -> Json:
     found: Json = {"description": given.description}
     content: Json = {
         media: {"schema": {"type": "string", "description": about}}
@@ -214,39 +246,40 @@ def _answer(given: Answer, named: Mapping[str, Json]) -> Json:
             content["application/json"]["example"] = given.example
     if content:
         found["content"] = content
-    if given.headers:
-        found["headers"] = {
-            name: {"description": about, "schema": {"type": "string"}}
-            for name, about in given.headers.items()
-        }
-    return found
+    own = {
+        name: {"description": about, "schema": {"type": "string"}}
+        for name, about in given.headers.items()
+    }
+    return {**found, "headers": own | dict(headers)}
 
 
 def _refusals(each: Operation) -> dict[str, Json]:
     by_status: dict[int, list[codes.Code]] = {}
     for code in each.refusals:
-        by_status.setdefault(code.http, []).append(code)
+        if code.http is not None:
+            by_status.setdefault(code.http, []).append(code)
     return {
-        str(status): {
-            "description": "; ".join(f"`{code.name}`: {code.message}" for code in found),
-            "content": {
-                "application/problem+json": {
-                    "schema": reference("Problem"),
-                    "examples": {code.name: {"value": _example(code)} for code in found},
-                }
-            },
-        }
+        str(status): _refusal(found, each.because, _common(each.path))
         for status, found in sorted(by_status.items())
     }
 
 
-def _example(code: codes.Code) -> Json:
+def _refusal(
+    found: Sequence[codes.Code], because: Mapping[codes.Code, str], headers: Mapping[str, Json]
+) -> Json:
+    """The answer with one of several codes, all of one status."""
+    told = "; ".join(f"`{code.name}`: {because.get(code, code.message)}" for code in found)
+    own = [name for name, statuses in _OF_STATUS.items() if found[0].http in statuses]
     return {
-        "type": "about:blank",
-        "title": code.message,
-        "status": code.http,
-        "detail": code.message,
-        "errorCode": code.name,
-        "requestId": "5f2b8c1e9a7d4c36b0e1f2a3c4d5e6f7",
-        "retry": code.retry,
+        "description": told,
+        "headers": {**headers, **{name: _header(name) for name in own}},
+        "content": {
+            "application/problem+json": {
+                "schema": reference("Problem"),
+                "examples": {
+                    code.name: {"value": problems.document(refusal(code), _REQUEST)}
+                    for code in found
+                },
+            }
+        },
     }

@@ -10,7 +10,7 @@ from hub.domain import codes, ids
 from hub.gateways.http.problems import Handler
 from hub.gateways.http.request import expected
 
-ANY: Final = (codes.INTERNAL,)
+EVERY_OPERATION: Final = (codes.INTERNAL,)
 """What every operation may be refused with."""
 
 KNOWN: Final = (
@@ -22,7 +22,7 @@ KNOWN: Final = (
     codes.UNSUPPORTED_VERSION,
     codes.PAYLOAD_TOO_LARGE,
     codes.UNAVAILABLE,
-    *ANY,
+    *EVERY_OPERATION,
 )
 """The same of those that want a token."""
 
@@ -39,7 +39,8 @@ class Answer(Struct, frozen=True):
 
 
 class Header(Struct, frozen=True):
-    """A request header that means something to an operation."""
+    """A request header that means something to an operation. ``longest``: characters that it may
+    have, else it is refused."""
 
     name: str
     description: str
@@ -48,7 +49,8 @@ class Header(Struct, frozen=True):
 
 class Operation(Struct, frozen=True, kw_only=True):
     """A method of a path. ``id``: its name in generated clients; ``query`` and ``body``: the shapes
-    that its handler parses; ``refusals``: codes of the catalogue; ``open``: it wants no token."""
+    that its handler parses; ``refusals``: codes of the catalogue; ``because``: of some of them,
+    when; ``open``: it wants no token."""
 
     method: str
     path: str
@@ -63,6 +65,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     headers: tuple[Header, ...] = ()
     answers: Mapping[int, Answer]
     refusals: tuple[codes.Code, ...] = KNOWN
+    because: Mapping[codes.Code, str] = {}
     open: bool = False
 
 
@@ -81,3 +84,8 @@ PATH_PARAMETERS: Final[Mapping[str, tuple[str, str]]] = {
     "userId": (ids.USER_ID, "The user."),
 }
 """Pattern and meaning of what a path may name."""
+
+TICKET: Final = "ticket"
+"""The parameter of a query that stands for a token, at the live doors."""
+
+TICKET_SAID: Final = "A one-time ticket of `POST /v1/tickets`; live doors take it."

@@ -8,14 +8,14 @@ from aiohttp import web
 
 from hub.domain import codes
 from hub.gateways.http.headers import PAGE_POLICY
-from hub.gateways.http.operation import ANY, Answer, Operation
+from hub.gateways.http.operation import EVERY_OPERATION, PATH_PARAMETERS, Answer, Operation
 from hub.gateways.http.problems import Handler
 
 DIST: Final = Path(__file__).parents[3] / "web" / "dist"
 """Where they are put."""
 
 _HEADERS: Final = {"Content-Security-Policy": PAGE_POLICY}
-_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_FILE: Final = re.compile(PATH_PARAMETERS["name"][0])
 _NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not built</title>
 <h1>{title} is not built yet</h1>
 <p>Run <code>make run</code>, or <code>npm ci &amp;&amp; npm run build</code> in <code>web/</code>,
@@ -38,7 +38,7 @@ def page_operations(path: str, title: str, folder: Path, summary: str) -> list[O
             200: Answer("The page.", media={"text/html": "It loads nothing from elsewhere."}),
             404: Answer("It is not built.", media={"text/html": "How to build it."}),
         },
-        refusals=ANY,
+        refusals=EVERY_OPERATION,
         open=True,
     )
     asset = Operation(
@@ -49,7 +49,7 @@ def page_operations(path: str, title: str, folder: Path, summary: str) -> list[O
         tag="pages",
         summary="A file of the page; its name changes with its content.",
         answers={200: Answer("The file.", media={"*/*": "What its name says."})},
-        refusals=(*ANY, codes.NOT_FOUND),
+        refusals=(*EVERY_OPERATION, codes.NOT_FOUND),
         open=True,
     )
     return [page, asset]
@@ -83,7 +83,7 @@ def _page(folder: Path, title: str) -> Handler:
 def _asset(folder: Path) -> Handler:
     async def asset(request: web.Request) -> web.StreamResponse:
         name, files = request.match_info["name"], (folder / "assets").resolve()
-        file = (files / name).resolve() if _FILE.fullmatch(name) else files
+        file = (files / name).resolve() if _FILE.match(name) else files
         if file.parent != files or not file.is_file():  # nor is it a link to somewhere else
             raise codes.HubError(codes.NOT_FOUND)
         headers = {**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}

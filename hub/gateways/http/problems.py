@@ -17,6 +17,12 @@ from hub.gateways.http.headers import REQUEST_ID, X_REQUEST_ID, request_id
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = get_logger(__name__)
 
+COME_BACK_LATER: Final = (429, 503)
+"""Statuses of refusals that say after how many seconds: ``Retry-After``."""
+
+UNAUTHORIZED: Final = 401
+"""Status of refusals that say what is wanted: ``WWW-Authenticate``."""
+
 _RETRY_AFTER: Final = 2  # seconds, where nobody knows better
 _BY_STATUS: Final = {
     404: codes.NOT_FOUND,
@@ -68,27 +74,36 @@ def of_status(error: web.HTTPException, request_id: str) -> web.StreamResponse:
     return answer
 
 
-def problem(error: codes.HubError, request_id: str) -> web.Response:
+def document(error: codes.HubError, request_id: str) -> dict[str, Any]:
     """The problem document of ``error`` (RFC 9457, with ``errorCode`` and ``requestId``)."""
-    metrics.REFUSALS.add(1, error.code.name)
     fields = error.as_error()
-    document: dict[str, Any] = {
+    return {
         "type": "about:blank",
         "title": error.code.message,
-        "status": error.code.http,
+        "status": _status(error.code),
         "detail": error.message,
         "errorCode": fields.pop("code"),
         "requestId": request_id,
         **{key: fields[key] for key in ("retry", "retryAfter", "details") if key in fields},
     }
+
+
+def _status(code: codes.Code) -> int:
+    return 500 if code.http is None else code.http
+
+
+def problem(error: codes.HubError, request_id: str) -> web.Response:
+    """The answer with the problem document of ``error``."""
+    metrics.REFUSALS.add(1, error.code.name)
+    status = _status(error.code)
     headers = {X_REQUEST_ID: request_id}
-    if error.code.http in (429, 503):
+    if status in COME_BACK_LATER:
         headers["Retry-After"] = str(math.ceil(error.retry_after or _RETRY_AFTER))
-    if error.code.http == 401:
+    if status == UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return web.Response(
-        body=msgspec.json.encode(document),
-        status=error.code.http,
+        body=msgspec.json.encode(document(error, request_id)),
+        status=status,
         content_type="application/problem+json",
         headers=headers,
     )

@@ -9,6 +9,7 @@ from hub.domain import codes
 from hub.domain.principal import Role
 from hub.domain.publications import MAX_BYTES
 from hub.domain.shapes import parse
+from hub.gateways.contract.schemas import reference
 from hub.gateways.http import examples
 from hub.gateways.http.documents import PublishReceipt
 from hub.gateways.http.operation import KNOWN, Answer, Header, Operation
@@ -18,13 +19,20 @@ from hub.services.limits import Limits
 from hub.services.publish import ITEMS_AT_MOST, Publishing, fingerprint
 from hub.telemetry import NAME, is_traceparent
 
+TRACED: Final = (
+    "A W3C `traceparent`: what becomes of the publications is part of that trace. One of another "
+    "form means nothing."
+)
+"""What is said of it, wherever it may be given."""
+
 _KEY_AT_MOST: Final = 255
+_Item = Annotated[Any, Meta(extra_json_schema=reference("Publication"))]
 
 
 class PublishBody(Struct, forbid_unknown_fields=True):
     """The body of the request."""
 
-    items: Annotated[list[Any], Meta(min_length=1, max_length=ITEMS_AT_MOST)]
+    items: Annotated[list[_Item], Meta(min_length=1, max_length=ITEMS_AT_MOST)]
 
 
 class PublishResource:
@@ -55,6 +63,7 @@ class PublishResource:
                         "A repeat with the same key and body gets the first one's answer.",
                         longest=_KEY_AT_MOST,
                     ),
+                    Header(NAME, TRACED),
                 ),
                 body=PublishBody,
                 body_example={"items": [examples.PUBLICATION]},
@@ -66,6 +75,7 @@ class PublishResource:
                     )
                 },
                 refusals=(*KNOWN, codes.INSUFFICIENT_PERMISSIONS, codes.CONFLICT),
+                because={codes.CONFLICT: "this `Idempotency-Key` had another body"},
             )
         ]
 

@@ -13,6 +13,9 @@ from hub.gateways.addresses import address_of, site
 from hub.services.identity import Identity
 
 Query = TypeVar("Query", bound=Struct)
+BODY_AT_MOST: Final = 1024 * 1024
+"""Bytes of a request's body."""
+
 _LONG: Final = 18  # digits
 
 

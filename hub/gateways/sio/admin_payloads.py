@@ -1,18 +1,19 @@
 """What the commands of the namespace ``/admin`` take (contract section 9)."""
 
-import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from msgspec import Meta, Struct
 
+from hub.domain import ids
 from hub.domain.publications import LongText, Severity, Text, UpperSnake, UserId
-from hub.gateways.contract.schemas import reference
+from hub.gateways.contract.schemas import exactly_one, not_both, reference
 
 _MESSAGE_AT_MOST: Final = 500
-LETTER: Final = re.compile(r"[0-9]{2}:[0-9]{1,15}-[0-9]{1,10}")
 _Sid = Annotated[str, Meta(min_length=1, max_length=64)]
 _Cursor = Annotated[str, Meta(min_length=1, max_length=256)]
-_LetterId = Annotated[str, Meta(pattern=rf"^{LETTER.pattern}\Z")]
+_JobCursor = Annotated[str, Meta(pattern=rf"^[0-9]{{1,14}}:{ids.NAME}\Z")]
+_LetterId = Annotated[str, Meta(pattern=r"^[0-9]{2}:[0-9]{1,15}-[0-9]{1,10}\Z")]
+_EventId = Annotated[str, Meta(pattern=ids.UUID_FORM.replace("a-f", "a-fA-F"))]
 
 
 class _Payload(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -26,7 +27,9 @@ class StatsPayload(_Payload, frozen=True):
 
 
 class Connections(_Payload, frozen=True):
-    """Which connections to list; all when neither is given."""
+    """Which connections to list, by one of the two; all when neither is given."""
+
+    rules: ClassVar = not_both("userId", "jobId")
 
     user_id: UserId | None = None
     job_id: UserId | None = None
@@ -35,6 +38,8 @@ class Connections(_Payload, frozen=True):
 
 class KickPayload(_Payload, frozen=True):
     """Exactly one of the first three."""
+
+    rules: ClassVar = exactly_one("userId", "sid", "jobId")
 
     user_id: UserId | None = None
     sid: _Sid | None = None
@@ -51,6 +56,8 @@ class Unban(_Payload, frozen=True):
 
 class Revoke(_Payload, frozen=True):
     """Exactly one of them."""
+
+    rules: ClassVar = exactly_one("userId", "jti")
 
     user_id: UserId | None = None
     jti: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
@@ -94,28 +101,44 @@ class Jobs(_Payload, frozen=True):
     """Which jobs to list."""
 
     status: UpperSnake | None = None
-    cursor: _Cursor | None = None
+    cursor: _JobCursor | None = None
 
 
-class Paged(_Payload, frozen=True):
-    """A list that has no filter."""
+class DeadPayload(_Payload, frozen=True):
+    """Which page of the dead letters."""
 
-    cursor: _Cursor | None = None
+    cursor: _LetterId | None = None
+
+
+class AuditPayload(_Payload, frozen=True):
+    """Which page of the audit log."""
+
+    cursor: Annotated[str, Meta(pattern=ids.UUID_FORM)] | None = None
 
 
 class TracePayload(_Payload, frozen=True):
     """Exactly one of them."""
 
-    notification_id: Annotated[str, Meta(max_length=36)] | None = None
-    event_id: Annotated[str, Meta(max_length=36)] | None = None
+    rules: ClassVar = exactly_one("notificationId", "eventId")
+
+    notification_id: _EventId | None = None
+    event_id: _EventId | None = None
 
 
 class TailPayload(_Payload, frozen=True):
     """Exactly one of them."""
 
+    rules: ClassVar = exactly_one("userId", "jobId", "sid")
+
     user_id: UserId | None = None
     job_id: UserId | None = None
     sid: _Sid | None = None
+
+
+class UntailPayload(TailPayload, frozen=True):
+    """Exactly one of them, or nothing at all: then everything."""
+
+    rules: ClassVar = {"oneOf": [*TailPayload.rules["oneOf"], {"maxProperties": 0}]}
 
 
 class Letters(_Payload, frozen=True):

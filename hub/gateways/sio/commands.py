@@ -1,14 +1,15 @@
 """The commands of the namespace ``/``: one table, and no other way to a handler (contract 4)."""
 
-from typing import Annotated, Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from hub import metrics
 from hub.domain import codes
 from hub.domain.events import Position
 from hub.domain.shapes import parse
+from hub.gateways.given import OFFSET_NEEDS_EPOCH, ChannelName, Epoch, Offset
 from hub.gateways.sio.answers import Answer, ok, position_fields
 from hub.gateways.sio.connection import Command, Connection
 from hub.services.channels import Channels, required_channel
@@ -19,30 +20,30 @@ SUBSCRIPTIONS_AT_MOST: Final = 100
 
 _SNAPSHOT: Final = 2048  # bytes of a job's snapshot, and of what else an answer has, about
 
-_ChannelName = Annotated[str, Meta(max_length=140)]
-_Epoch = Annotated[str, Meta(max_length=32)]
-_Offset = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
-
 
 class Subscribe(Struct, frozen=True, forbid_unknown_fields=True):
     """Payload of ``subscribe``. ``offset`` 0 needs no epoch: it asks for the log from its start."""
 
-    channel: _ChannelName
-    epoch: _Epoch | UnsetType | None = UNSET
-    offset: _Offset | UnsetType | None = UNSET
+    rules: ClassVar = OFFSET_NEEDS_EPOCH
+
+    channel: ChannelName
+    epoch: Epoch | UnsetType | None = UNSET
+    offset: Offset | UnsetType | None = UNSET
 
 
 class Unsubscribe(Struct, frozen=True, forbid_unknown_fields=True):
     """Payload of ``unsubscribe``."""
 
-    channel: _ChannelName
+    channel: ChannelName
 
 
 class Since(Struct, frozen=True, forbid_unknown_fields=True):
     """A position that a client says it has."""
 
-    epoch: _Epoch | UnsetType | None = UNSET
-    offset: _Offset | UnsetType | None = UNSET
+    rules: ClassVar = OFFSET_NEEDS_EPOCH
+
+    epoch: Epoch | UnsetType | None = UNSET
+    offset: Offset | UnsetType | None = UNSET
 
 
 class ChannelCommands:

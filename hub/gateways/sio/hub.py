@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -18,6 +18,8 @@ from hub.domain.principal import Principal
 from hub.domain.shapes import parse
 from hub.domain.versions import SPOKEN, Versions
 from hub.gateways.endings import note_end
+from hub.gateways.given import ChannelName
+from hub.gateways.given import Spoken as Spoken
 from hub.gateways.sio import packets
 from hub.gateways.sio.answers import position_fields
 from hub.gateways.sio.commands import RESERVED, Since, position_of
@@ -32,18 +34,18 @@ from hub.services.inbox.inbox import Inbox
 from hub.services.limits import Limits
 from hub.services.recovery import REPLAYED_AT_MOST, Arrival, Recovery
 
-_CHANNELS_AT_CONNECT = 50
-Spoken = Annotated[int, Meta(extra_json_schema={"enum": SPOKEN.numbers})]
+CHANNELS_AT_CONNECT: Final = 50
+"""Channels that a client resumes as it connects."""
 
 
 class Auth(Struct, frozen=True):
-    """What a client sends with CONNECT; what is not named here is the application's own. ``v``: the
-    version of the contract that it speaks. ``pid`` and ``offset`` are the stock client's: whatever
-    they are, they refuse nobody."""
+    """What a client sends with CONNECT; what is not named here is the application's own.
+    ``channels``: those that it resumes, with where it stands on each. ``pid`` and ``offset`` are
+    the stock client's: whatever they are, they refuse nobody."""
 
     v: Spoken | None = None
     token: str | None = None
-    channels: dict[str, Since] = {}
+    channels: Annotated[dict[ChannelName, Since], Meta(max_length=CHANNELS_AT_CONNECT)] = {}
     pid: Any = None
     offset: Any = None
 
@@ -243,8 +245,6 @@ def _wanted(member: Member, given: Auth) -> dict[str, Position | None]:
     it resumes."""
     topics = map(channels.topic_channel, member.topics)
     own = dict.fromkeys((channels.user_channel(member.user_id), channels.ALL, *topics))
-    if len(given.channels) > _CHANNELS_AT_CONNECT:
-        raise codes.invalid("channels", f"at most {_CHANNELS_AT_CONNECT}")
     return {**own} | {name: position_of(since) for name, since in given.channels.items()}
 
 

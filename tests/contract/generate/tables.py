@@ -16,6 +16,7 @@ _MARKED: Final = re.compile(
     r"(<!-- (?P<name>[\w-]+): made by make types -->\n).*?(<!-- end -->)", re.DOTALL
 )
 _UNKNOWN: Final = frozenset({"INTERNAL"})
+_PROBLEM: Final = "application/problem+json"
 
 
 def reference(before: str) -> str:
@@ -31,7 +32,13 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 def _codes() -> str:
     rows = (
-        [f"`{each.name}`", each.http, each.ws or "", "yes" if each.retry else "no", each.message]
+        [
+            f"`{each.name}`",
+            each.http or "",
+            each.ws or "",
+            "yes" if each.retry else "no",
+            each.message,
+        ]
         for each in codes.CATALOGUE.values()
     )
     return _table(("code", "HTTP", "WebSocket close", "retry", "meaning"), rows)
@@ -80,7 +87,11 @@ def _http() -> str:
     rows = []
     for path, methods in openapi_document()["paths"].items():
         for method, each in methods.items():
-            answers = [status for status in each["responses"] if int(status) < 400]
+            answers = [
+                status
+                for status, answer in each["responses"].items()
+                if _PROBLEM not in answer.get("content", {})
+            ]
             rows.append([f"`{method.upper()} {path}`", each["summary"], ", ".join(answers)])
     return _table(("request", "for", "answers"), rows)
 

@@ -1,9 +1,11 @@
 """What a raw WebSocket is closed with."""
 
+import re
+
 import pytest
 
 from hub.domain import codes
-from hub.gateways.ws import close_reason
+from hub.gateways.ws import CLOSE_REASON, close_reason
 
 
 @pytest.mark.parametrize(
@@ -20,6 +22,7 @@ def test_the_reason_names_the_code_and_says_what_there_is_to_say(
     given: tuple[codes.Code, float | None, str | None], said: str
 ) -> None:
     assert close_reason(*given) == said
+    assert re.search(CLOSE_REASON["pattern"], said)
 
 
 def test_a_long_message_is_cut_between_characters() -> None:

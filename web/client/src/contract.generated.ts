@@ -13,7 +13,7 @@ export type CodeName = "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "INSUFFICIENT_PERMI
 /** Jobs may have non-terminal statuses of their own. */
 export type JobStatus = "CREATED" | "PLANNING" | "PLANNED" | "WAITING_APPROVAL" | "GENERATING" | "VALIDATING" | "COMPLETED" | "FAILED" | "CANCELLED" | (string & {});
 
-/** Replaces the snapshot's `currentActivity`; None clears it. */
+/** Replaces the snapshot's `currentActivity`; null clears it. */
 export interface Activity {
   jobId: string;
   id: string;
@@ -69,6 +69,12 @@ export interface AdminDeadDropAnswer {
 export interface AdminDeadReplayAnswer {
   ok: true;
   data: Replayed;
+}
+
+/** The first event, where the version of the contract that the connection speaks will not be spoken any more. `v`: that one; `notices`: deprecations. */
+export interface AdminHello {
+  v: number;
+  notices: Deprecation[];
 }
 
 /** A job as one of a list. */
@@ -156,6 +162,11 @@ export interface AuditPage {
   nextCursor: string | null;
 }
 
+/** Which page of the audit log. */
+export interface AuditPayload {
+  cursor?: string | null;
+}
+
 /** Who did what, to whom, and what came of it: `OK` or a code. */
 export interface AuditRecord {
   id: string;
@@ -168,7 +179,7 @@ export interface AuditRecord {
   details: Record<string, unknown>;
 }
 
-/** What a client sends with CONNECT; what is not named here is the application's own. `v`: the version of the contract that it speaks. `pid` and `offset` are the stock client's: whatever they are, they refuse nobody. */
+/** What a client sends with CONNECT; what is not named here is the application's own. `channels`: those that it resumes, with where it stands on each. `pid` and `offset` are the stock client's: whatever they are, they refuse nobody. */
 export interface Auth {
   v?: 1 | null;
   token?: string | null;
@@ -215,6 +226,13 @@ export interface BroadcastWords {
   title: string;
   body: string;
   severity: "ERROR" | "INFO" | "SUCCESS" | "WARNING";
+}
+
+/** The fields of an entry that could never be processed. `p`: what was published, as it was; `reason`: why not; `entry`: its id on the journal. */
+export interface BuriedPublication {
+  p: string;
+  reason: string;
+  entry: string;
 }
 
 /** What became of notifications, by `ids` or `all` up to `upTo`. `topic`: whose subscription began or ended. `unread`: missing where an announcement ended. */
@@ -286,7 +304,7 @@ export interface ConnectionPage {
   nextCursor: string | null;
 }
 
-/** Which connections to list; all when neither is given. */
+/** Which connections to list, by one of the two; all when neither is given. */
 export interface Connections {
   userId?: string | null;
   jobId?: string | null;
@@ -341,6 +359,11 @@ export interface DeadLetterPage {
   nextCursor: string | null;
 }
 
+/** Which page of the dead letters. */
+export interface DeadPayload {
+  cursor?: string | null;
+}
+
 /** Something that will not be served any more. `sunset`: from when on. */
 export interface Deprecation {
   code: string;
@@ -360,6 +383,18 @@ export interface DoorCounts {
 export interface Dropped {
   dropped: number;
   missing: string[];
+}
+
+/** What a manager of python-socketio publishes to emit an event. `data`: the event's arguments; `room`: the channels that it is for; `skip_sid`: connections that do not get it. Of anything else nothing is taken. */
+export interface Emitted {
+  method: "emit";
+  event: string;
+  data: unknown[];
+  room: string | string[];
+  namespace?: "/" | null;
+  skip_sid?: string | string[] | null;
+  callback?: null;
+  binary?: false;
 }
 
 /** An event, the same JSON on every transport. */
@@ -410,9 +445,9 @@ export interface FeatureCompletedEvent {
   epoch: string;
   /** Rises by exactly 1 per event of a channel. */
   offset: number;
-  jobId: string;
   /** ISO 8601 in UTC, with milliseconds. */
   timestamp: string;
+  jobId: string;
   data: FeatureCompleted;
   progress: Progress;
 }
@@ -430,8 +465,8 @@ export interface FeatureCompletedPublication {
 export interface FieldProblem {
   field: string;
   message: string;
-  index?: number;
   supported?: number[];
+  index?: number;
 }
 
 /** The first event of every connection. `v`: the version of the contract that it speaks; `channels`: all that it follows; `notices`: deprecations. */
@@ -479,9 +514,9 @@ export interface JobCompletedEvent {
   epoch: string;
   /** Rises by exactly 1 per event of a channel. */
   offset: number;
-  jobId: string;
   /** ISO 8601 in UTC, with milliseconds. */
   timestamp: string;
+  jobId: string;
   data: Completion;
 }
 
@@ -510,9 +545,9 @@ export interface JobFailedEvent {
   epoch: string;
   /** Rises by exactly 1 per event of a channel. */
   offset: number;
-  jobId: string;
   /** ISO 8601 in UTC, with milliseconds. */
   timestamp: string;
+  jobId: string;
   data: Failure;
 }
 
@@ -610,7 +645,7 @@ export interface KickedConnections {
   users: string[];
 }
 
-/** From publication to write, in milliseconds; None when nothing was written. */
+/** From publication to write, in milliseconds; null when nothing was written. */
 export interface LatencyFigures {
   p50: number | null;
   p99: number | null;
@@ -662,7 +697,7 @@ export interface ListedJob {
   endedAt?: string;
 }
 
-/** Parameters of both. */
+/** Parameters of the live doors. `epoch` and `offset`: after which event to go on. */
 export interface LiveQuery {
   epoch?: string | null;
   offset?: number | null;
@@ -675,7 +710,7 @@ export interface Liveness {
   status: "ok";
 }
 
-/** Payload of `notifications:mark`. */
+/** Payload of `notifications:mark`. `upTo` goes with `ids: "all"` only. */
 export interface MarkNotifications {
   ids: string[] | "all";
   as: As;
@@ -716,7 +751,7 @@ export interface Nothing {
   [name: string]: never;
 }
 
-/** A message for people's inboxes. `actor`: the user who caused it. `sender`: set by the hub when an administrator sent it, never by a caller. */
+/** A message for people's inboxes. `dedupeKey`: per recipient, so with `to.users` only. `actor`: the user who caused it. */
 export interface Notification {
   id: string;
   to: "all" | Recipients;
@@ -724,7 +759,9 @@ export interface Notification {
   title: string;
   body: string;
   severity?: "ERROR" | "INFO" | "SUCCESS" | "WARNING";
+  /** http(s)://…, or a path on the same site. */
   link?: string;
+  /** At most 16384 bytes of JSON, 32 levels, integers of 64 bits, and no NUL in a key. */
   data?: Record<string, unknown>;
   jobId?: string;
   expiresAt?: string;
@@ -801,24 +838,19 @@ export interface NotificationsMarkAnswer {
   data: MarkedNotifications;
 }
 
-/** A list that has no filter. */
-export interface Paged {
-  cursor?: string | null;
-}
-
 /** What a user does not want to be notified of. */
 export interface PreferencesDocument {
   mutedTypes: string[];
   mutedTopics: string[];
 }
 
-/** A refusal (RFC 9457). `errorCode`: one of the catalogue of codes; `requestId`: what the log calls the request; `details`: where the request is wrong. */
+/** A refusal (RFC 9457). `requestId`: what the log calls the request; `details`: where the request is wrong. */
 export interface Problem {
   type: string;
   title: string;
   status: number;
   detail: string;
-  errorCode: string;
+  errorCode: CodeName;
   requestId: string;
   retry: boolean;
   retryAfter?: number;
@@ -850,9 +882,9 @@ export interface ProgressUpdatedEvent {
   epoch: string;
   /** Rises by exactly 1 per event of a channel. */
   offset: number;
-  jobId: string;
   /** ISO 8601 in UTC, with milliseconds. */
   timestamp: string;
+  jobId: string;
   data: ProgressUpdated;
   progress: Progress;
 }
@@ -866,11 +898,12 @@ export interface ProgressUpdatedPublication {
   data: ProgressUpdated;
 }
 
+/** What a worker reports: at most 65536 bytes of JSON. */
 export type Publication = JobStarted | Activity | Notification | TopicEvent | ScenarioCompletedPublication | FeatureCompletedPublication | StatusChangedPublication | JobCompletedPublication | JobFailedPublication | ProgressUpdatedPublication;
 
 /** The body of the request. */
 export interface PublishBody {
-  items: (JobStarted | Activity | Notification | TopicEvent | ScenarioCompletedPublication | FeatureCompletedPublication | StatusChangedPublication | JobCompletedPublication | JobFailedPublication | ProgressUpdatedPublication)[];
+  items: Publication[];
 }
 
 /** What became of a call's publications. `ids`: of all of them, in their order. */
@@ -973,9 +1006,9 @@ export interface ScenarioCompletedEvent {
   epoch: string;
   /** Rises by exactly 1 per event of a channel. */
   offset: number;
-  jobId: string;
   /** ISO 8601 in UTC, with milliseconds. */
   timestamp: string;
+  jobId: string;
   data: ScenarioCompleted;
   progress: Progress;
 }
@@ -1045,9 +1078,9 @@ export interface StatusChangedEvent {
   epoch: string;
   /** Rises by exactly 1 per event of a channel. */
   offset: number;
-  jobId: string;
   /** ISO 8601 in UTC, with milliseconds. */
   timestamp: string;
+  jobId: string;
   data: StatusChange;
 }
 
@@ -1079,6 +1112,7 @@ export interface StreamReset {
 
 /** Payload of `subscribe`. `offset` 0 needs no epoch: it asks for the log from its start. */
 export interface Subscribe {
+  /** `job:<jobId>`, `user:<userId>`, `topic:<name>` or `all`. */
   channel: string;
   epoch?: string | null;
   offset?: number | null;
@@ -1119,7 +1153,7 @@ export interface TailPayload {
   sid?: string | null;
 }
 
-/** A step of an event's way. `at`: None of a write that has not happened. */
+/** A step of an event's way. `at`: null of a write that has not happened. */
 export interface TailStep {
   step: "ROUTED" | "STORED" | "WRITTEN";
   at: string | null;
@@ -1165,6 +1199,7 @@ export interface TopicEvent {
   id: string;
   channel: string;
   type: string;
+  /** At most 32 levels, integers of 64 bits, and no NUL in a key. */
   data: Record<string, unknown>;
   kind: "EVENT";
 }
@@ -1231,12 +1266,20 @@ export interface UnreadCount {
 
 /** Payload of `unsubscribe`. */
 export interface Unsubscribe {
+  /** `job:<jobId>`, `user:<userId>`, `topic:<name>` or `all`. */
   channel: string;
 }
 
 export interface UnsubscribeAnswer {
   ok: true;
   data: Nothing;
+}
+
+/** Exactly one of them, or nothing at all: then everything. */
+export interface UntailPayload {
+  userId?: string | null;
+  jobId?: string | null;
+  sid?: string | null;
 }
 
 /** Commands of the namespace `/`. What each takes, and what its acknowledgement brings. */
@@ -1259,11 +1302,11 @@ export interface AdminCommands {
   jobs: [Jobs, AdminJobPage];
   trace: [TracePayload, Trace];
   tail: [TailPayload, Tailed];
-  untail: [TailPayload, Nothing];
-  dead: [Paged, DeadLetterPage];
+  untail: [UntailPayload, Nothing];
+  dead: [DeadPayload, DeadLetterPage];
   "dead:replay": [Letters, Replayed];
   "dead:drop": [Letters, Dropped];
-  audit: [Paged, AuditPage];
+  audit: [AuditPayload, AuditPage];
   "auth:refresh": [Refresh, Refreshed];
 }
 
