@@ -66,6 +66,20 @@ async def test_socket_io_speaks_both_and_says_which_ends(
                 assert client.refusal["details"] == SUPPORTED
 
 
+async def test_administrators_are_told_which_ends(
+    runner: web.AppRunner, settings: Settings
+) -> None:
+    url, given = address(runner, ""), token(settings, "admin")
+    for said, told in ((None, 1), (1, 1), (2, 0)):
+        async with line(url, given, namespace="/admin", v=said) as client:
+            assert (await client.command("stats", {}))["ok"]
+            hellos = client.named("hello")
+            assert len(hellos) == told
+            assert all(hello == {"v": 1, "notices": OLD.notices()} for hello in hellos)
+    (misfit,) = protocol.take()  # the documents do not know of 2
+    assert "2 is not valid" in misfit
+
+
 async def test_http_says_what_it_spoke_and_until_when(
     runner: web.AppRunner, settings: Settings
 ) -> None:
