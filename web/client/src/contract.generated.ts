@@ -198,11 +198,12 @@ export interface BroadcastEvent {
   timestamp: string;
 }
 
-/** The event's or notification's id; how many `connections` or `users` it went to. */
+/** The event's or notification's id; how many `connections` or `users` it went to. `missing`: the nodes that did not answer, and whose connections get it later or not. */
 export interface BroadcastReceipt {
   id: string | null;
   connections?: number;
   users?: number;
+  missing?: string[];
 }
 
 /** What an administrator says. */
@@ -275,10 +276,11 @@ export interface Connected {
   pid?: string;
 }
 
-/** A page of connections. */
+/** A page of connections. `missing`: the nodes that did not say which they have. */
 export interface ConnectionPage {
   items: ListedConnection[];
   nextCursor: string | null;
+  missing?: string[];
 }
 
 /** Which connections to list; all when neither is given. */
@@ -599,10 +601,11 @@ export interface KickPayload {
   banSeconds?: number | null;
 }
 
-/** How many connections were ended, and whose. */
+/** How many connections were ended, and whose. `missing`: the nodes that did not answer, and do it when they are back. */
 export interface KickedConnections {
   connections: number;
   users: string[];
+  missing?: string[];
 }
 
 /** From publication to write, in milliseconds; None when nothing was written. */
