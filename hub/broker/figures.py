@@ -72,7 +72,8 @@ class FiguresStore:
 
     async def ingested(self) -> int:
         """How many events were stored, ever."""
-        return int(await command(self._redis.get(key_names.INGESTED)) or 0)
+        found = await command(self._redis.get(key_names.INGESTED))
+        return int(found) if found and found.isdigit() else 0
 
 
 def _by_node(nodes: Sequence[str], found: Sequence[bytes | None]) -> dict[str, bytes]:

@@ -49,6 +49,10 @@ async def figures_that_are_none(redis: Redis, keys: Keys, node: str) -> None:
     await redis.set(names.figures(f"{node}-3"), b'{"id": 7}', px=10_000)
 
 
+async def ingested(redis: Redis, keys: Keys, node: str) -> None:
+    await redis.set(names.INGESTED, b"many")
+
+
 async def history(redis: Redis, keys: Keys, node: str) -> None:
     at = f"{int(time.time() * 1000) + 60_000}-0"  # the newest for a minute
     await redis.xadd(names.HISTORY, {"f": b'{"at": "x", "cluster": {}}'}, at)
@@ -89,7 +93,7 @@ async def live(redis: Redis, keys: Keys, node: str) -> None:
 
 WRITES = [
     *(leases, figures_without_a_key, figures_by_other_bounds, figures_that_are_none),
-    *(history, history_without_a_field, control, standing, orders, live),
+    *(ingested, history, history_without_a_field, control, standing, orders, live),
 ]
 
 
