@@ -34,6 +34,7 @@ from hub.services.patience import patiently
 WITHIN: Final = 1.0
 """Seconds that nodes have to answer; who does not is dead, or will do it when it is back."""
 
+_ABOUT: Final = 0.05  # seconds; so well it is known when a heart beat
 _log = get_logger(__name__)
 
 Result = TypeVar("Result")
@@ -135,7 +136,7 @@ class Cluster:
         if self._silent:
             now, beaten = asyncio.get_running_loop().time(), await self._nodes.beaten(nodes)
             for node, at in list(self._silent.items()):
-                if node in beaten and beaten[node] < now - at:
+                if node in beaten and beaten[node] < now - at - _ABOUT:
                     del self._silent[node]
         return frozenset(self._silent)
 
