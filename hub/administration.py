@@ -77,7 +77,7 @@ class Administration:
         self._reading = open_redis(settings.redis_url or "", timeout=3 * BLOCK, max_connections=4)
         self.control = Control(redis, self._reading, nodes.me.id)
         presence, backlog = Presence(sio, streams), Backlog(redis, keys)
-        Orders(presence, guests, nodes.me.id).register(self.control)
+        Orders(presence, guests, bans, nodes.me.id).register(self.control)
         sampler = Sampler(presence, following, nodes)
         self._stats = Stats(FiguresStore(redis), nodes, backlog, heads, sampler.sample)
         self._trail = Trail(Audit(db, timedelta(seconds=settings.audit_retention)))
@@ -89,7 +89,7 @@ class Administration:
         store = TraceStore(redis)
         self._tracer = Tracer(store, nodes.me.id, settings.trace_sample, witness)
         self._tracer.on_watched = wire.follow
-        self._tails = Tails(store, self.control, nodes, self._tracer)
+        self._tails = Tails(store, self.control, cluster, self._tracer)
         traces = Traces(store, Events(db), Notifications(db), backlog)
         commands = AdminCommands(
             *(cluster, broadcasts, self._stats, backlog, heads, self._trail, traces, self._tails)

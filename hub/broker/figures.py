@@ -32,20 +32,25 @@ class FiguresStore:
 
     async def get(self, nodes: Sequence[str]) -> list[bytes]:
         """The figures of those of ``nodes`` that have any."""
-        if not nodes:
-            return []
-        found = await command(self._redis.mget([key_names.figures(node) for node in nodes]))
-        return [each for each in found if each is not None]
+        return list((await self.by_node(nodes)).values())
 
-    async def latest(self, nodes: Sequence[str]) -> tuple[list[bytes], bytes | None]:
-        """As ``get``, and the newest entry of the history if there is one; in one round trip."""
+    async def by_node(self, nodes: Sequence[str]) -> dict[str, bytes]:
+        """As ``get``, by node."""
+        if not nodes:
+            return {}
+        found = await command(self._redis.mget([key_names.figures(node) for node in nodes]))
+        return _by_node(nodes, found)
+
+    async def latest(self, nodes: Sequence[str]) -> tuple[dict[str, bytes], bytes | None]:
+        """As ``by_node``, and the newest entry of the history if there is one; in one round
+        trip."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.xrevrange(key_names.HISTORY, count=1)
             if nodes:
                 pipe.mget([key_names.figures(node) for node in nodes])
             entries, *found = await pipe.execute()
-        newest = entries[0][1][b"f"] if entries else None
-        return [each for each in (found[0] if found else ()) if each is not None], newest
+        newest = entries[0][1].get(b"f") if entries else None
+        return _by_node(nodes, found[0]) if found else {}, newest
 
     async def add_to_history(self, at_ms: int, entry: bytes) -> bool:
         """Adds the entry of that moment; False when another node was faster."""
@@ -63,8 +68,14 @@ class FiguresStore:
     async def history(self, count: int = KEPT) -> list[bytes]:
         """The newest entries, oldest first."""
         found = await command(self._redis.xrevrange(key_names.HISTORY, count=count))
-        return [fields[b"f"] for _, fields in reversed(found)]
+        return [fields[b"f"] for _, fields in reversed(found) if b"f" in fields]
 
     async def ingested(self) -> int:
         """How many events were stored, ever."""
-        return int(await command(self._redis.get(key_names.INGESTED)) or 0)
+        found = await command(self._redis.get(key_names.INGESTED))
+        return int(found) if found and found.isdigit() else 0
+
+
+def _by_node(nodes: Sequence[str], found: Sequence[bytes | None]) -> dict[str, bytes]:
+    pairs = zip(nodes, found, strict=True)
+    return {node: raw for node, raw in pairs if raw is not None}

@@ -80,9 +80,11 @@ class HotLog:
         events = []
         for expected, (entry_id, fields) in enumerate(reply, start=position.offset + 1):
             offset = int(entry_id.partition(b"-")[0])
-            if offset != expected or fields[b"epoch"] != position.epoch.encode():
+            event = fields.get(b"event")
+            same = fields.get(b"epoch") == position.epoch.encode()
+            if offset != expected or not same or event is None:
                 return None
-            events.append(Encoded(offset, fields[b"event"]))
+            events.append(Encoded(offset, event))
         return events or None
 
 
@@ -112,7 +114,8 @@ def _joined(run: Sequence[Batch]) -> Batch:
 
 
 def parse_live(channel: str, payload: bytes) -> Batch:
-    """The batch that ``publish.lua`` put on a live channel."""
+    """The batch that ``publish.lua`` put on a live channel. Raises ``ValueError`` for what that
+    did not."""
     head, *envelopes = payload.split(b"\n")
     epoch, first, *traces = head.split(b" ")
     if not traces:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +12,7 @@ from hiredis import PushNotification, ReplyError
 from redis.asyncio.connection import AbstractConnection
 from redis.crc import key_slot
 
+from config.logs import get_logger
 from hub.broker.connect import honour_cancellation
 from hub.broker.hotlog import Batch, merged, parse_live
 from hub.broker.stream import ReplyStream
@@ -23,6 +24,7 @@ _AT_ONCE: Final = 500  # names in one command: a longer one would hold up the se
 _SLICE: Final = 0.005  # seconds of handing over, after which others get their turn
 _GRACE: Final = 0.05  # seconds in which a loop that was held up reads what came meanwhile
 _SHARDED_SINCE: Final = 7  # the version of Redis; publish.lua decides the same way
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Link:
         self._leaving: Counter[bytes] = Counter()  # ends of subscriptions, likewise
         self._ready: deque[Batch] = deque()
         self._pausing = False
+        self._unreadable: set[str] = set()  # channels
         self._probes = dict.fromkeys(probes, 0)  # how often each was heard
         self._pings = self._answers = 0
         self.confirmed: set[bytes] = set()
@@ -167,7 +170,8 @@ class Link:
                     raise TimeoutError(f"nothing heard for {2 * PING_INTERVAL:.0f} s")
 
     def _take(self, replies: list[Any]) -> None:
-        wanted, batches = self._listener.wanted, []
+        wanted = self._listener.wanted
+        batches: list[Batch] = []
         for reply in replies:
             if type(reply) is not PushNotification:
                 self._answered(reply)
@@ -176,7 +180,7 @@ class Link:
             if kind not in (b"message", b"smessage"):
                 self._changed_by(kind, reply[1])
             elif channel := wanted.get(reply[1]):
-                batches.append(parse_live(channel, reply[2]))
+                batches += self._parsed(channel, reply[2])
             elif reply[1] in self._probes:
                 self._probes[reply[1]] += 1
         if self._flushing and not self._unanswered:
@@ -185,6 +189,16 @@ class Link:
             self._ready.extend(merged(batches))
             if not self._pausing:
                 self._hand_over()
+
+    def _parsed(self, channel: str, payload: bytes) -> Sequence[Batch]:
+        """The batch; nothing where it is none, which is logged once of each channel."""
+        try:
+            return (parse_live(channel, payload),)
+        except ValueError as error:
+            if channel not in self._unreadable:
+                self._unreadable.add(channel)
+                _log.warning("live.unreadable", channel=channel, error=str(error))
+            return ()
 
     def _changed_by(self, kind: bytes, name: bytes) -> None:
         if kind in (b"subscribe", b"ssubscribe"):

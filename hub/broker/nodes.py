@@ -4,6 +4,7 @@ by itself."""
 import asyncio
 import os
 import socket
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,10 +17,14 @@ from config.logs import get_logger
 from config.trouble import Trouble
 from hub.broker import keys as key_names
 from hub.broker.connect import command, honour_cancellation
+from hub.broker.records import Records
 from hub.domain import ids, times
 
 LEASE: Final = 15.0
 """Seconds that a node is listed after its last heartbeat."""
+
+UNKNOWN: Final = times.from_ms(0)
+"""When a node was started that does not say so."""
 
 _EVERY: Final = 5.0
 _RETRY: Final = 0.5
@@ -28,13 +33,14 @@ _log = get_logger(__name__)
 
 
 class Node(Struct, frozen=True):
-    """What a node says of itself. ``address``: where it listens, ``host:port``."""
+    """What a node says of itself. ``address``: where it listens, ``host:port``. One of another
+    version may leave out all but its id."""
 
     id: str
-    host: str
-    address: str
-    pid: int
-    started_at: datetime
+    host: str = ""
+    address: str = ""
+    pid: int = 0
+    started_at: datetime = UNKNOWN
     draining: bool = False
 
 
@@ -52,6 +58,7 @@ class Nodes:
         self._redis = redis
         self._lease = lease
         self._changed = asyncio.Event()
+        self._records = Records("node", Node)
         self._trouble = Trouble(_log, "nodes.lease_not_renewed", "nodes.lease_renewed")
 
     async def run(self) -> None:
@@ -85,13 +92,25 @@ class Nodes:
     async def alive(self) -> list[Node]:
         """Every node that has a lease, by id. Raises ``redis.RedisError``."""
         members = await command(self._redis.smembers(key_names.NODES))
-        known = sorted(member.decode() for member in members)
+        known = sorted(member.decode(errors="replace") for member in members)
         if not known:
             return []
         found = await command(self._redis.mget([key_names.node(each) for each in known]))
         if dead := [each for each, raw in zip(known, found, strict=True) if raw is None]:
             await command(self._redis.srem(key_names.NODES, *dead))  # or back at their next beat
-        return [msgspec.json.decode(raw, type=Node) for raw in found if raw is not None]
+        pairs = zip(known, found, strict=True)
+        nodes = [self._records.read(raw, each) for each, raw in pairs if raw is not None]
+        return [node for node in nodes if node is not None]
+
+    async def beaten(self, nodes: Sequence[str]) -> dict[str, float]:
+        """How many seconds ago the heart of each of these beat last, of those that have a lease.
+        Raises ``redis.RedisError``."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for each in nodes:
+                pipe.pttl(key_names.node(each))
+            left = await pipe.execute()
+        found = zip(nodes, left, strict=True)
+        return {each: self._lease - ms / 1000 for each, ms in found if ms >= 0}
 
     async def _renew(self) -> None:
         name, milliseconds = key_names.node(self.me.id), int(self._lease * 1000)

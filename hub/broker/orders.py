@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 from hub.broker.cluster import ClusterRedis
 from hub.broker.connect import command
 from hub.broker.keys import ORDERS, Keys
+from hub.broker.records import Records
 from hub.broker.scripts import Call, Script
 from hub.domain.standing import (
     Ban,
@@ -13,7 +14,6 @@ from hub.domain.standing import (
     Lift,
     Order,
     Revocation,
-    decode_kept,
     encode_order,
     field_of,
 )
@@ -21,6 +21,7 @@ from hub.domain.standing import (
 _ORDER = Script("order")
 _FORGET = Script("forget")
 _READ_AT_ONCE = 1000
+_GIVEN_AT_ONCE = 250
 
 
 class OrderBook:
@@ -30,9 +31,15 @@ class OrderBook:
         self._redis = redis
         self._keys = keys
         self._kind = "cluster" if isinstance(redis, ClusterRedis) else "server"
+        self._kept: Records[Kept] = Records("order", Kept)  # type: ignore[arg-type]
 
-    async def give(self, order: Order) -> None:
-        """Once this returns the order is kept, and on its way to every node."""
+    async def give(self, *orders: Order) -> None:
+        """Once this returns the orders are kept, and on their way to every node."""
+        for start in range(0, len(orders), _GIVEN_AT_ONCE):
+            calls = [self._call(order) for order in orders[start : start + _GIVEN_AT_ONCE]]
+            await _ORDER.run_many(self._redis, calls)
+
+    def _call(self, order: Order) -> Call:
         message = encode_order(order)
         field, kept = "", b""
         if isinstance(order, Ban | Revocation):
@@ -40,16 +47,19 @@ class OrderBook:
         elif isinstance(order, Lift):
             field = field_of(order)
         keys = [self._keys.standing, self._keys.live(ORDERS)]
-        await _ORDER.run(self._redis, Call(keys, [self._kind, message, field, kept]))
+        return Call(keys, [self._kind, message, field, kept])
 
     async def read(self) -> dict[str, Kept]:
-        """All that is kept."""
+        """All that is kept, but for what only a later version of the hub can read."""
         found: dict[str, Kept] = {}
         cursor = 0
         while True:
             page = self._redis.hscan(self._keys.standing, cursor, count=_READ_AT_ONCE)
             cursor, some = await command(page)
-            found |= {field.decode(): decode_kept(raw) for field, raw in some.items()}
+            for field, raw in some.items():
+                name = field.decode(errors="replace")
+                if (kept := self._kept.read(raw, name)) is not None:
+                    found[name] = kept
             if cursor == 0:
                 return found
 

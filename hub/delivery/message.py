@@ -14,6 +14,7 @@ from hub.domain.jobs import TERMINAL
 _EVENT: Final = b'42["event",'
 _STRING: Final = b',"'
 _AROUND: Final = len(_EVENT) + len(_STRING)
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Message:
@@ -58,7 +59,10 @@ class Message:
         when it says nothing of that."""
         if b'"SUBSCRIPTIONS"' not in self.envelope:
             return ""
-        told = _decode_subscription(self.envelope)
+        try:
+            told = _decode_subscription(self.envelope)
+        except _UNREADABLE:
+            return ""
         return str(told.data.topic) if told.type == "NOTIFICATIONS_CHANGED" else ""
 
     @property
@@ -71,7 +75,10 @@ class Message:
 
     @cached_property
     def _kind(self) -> "_Kind":
-        return _decode_kind(self.envelope)
+        try:
+            return _decode_kind(self.envelope)
+        except _UNREADABLE:  # no ingest wrote that
+            return _Kind("", _Changed())
 
 
 class _Changed(Struct, rename="camel"):

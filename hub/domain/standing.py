@@ -53,7 +53,6 @@ Order = Ban | Revocation | Kick | Lift | LookUp
 
 encode_order = msgspec.json.encode
 decode_order = msgspec.json.Decoder(Order).decode
-decode_kept = msgspec.json.Decoder(Kept).decode
 
 
 def digest(token_id: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hub.broker.control import Control
+from hub.broker.control import Control, Later
 from hub.broker.nodes import Nodes
 from hub.domain import codes, times
 from hub.gateways.presence import Presence
@@ -131,9 +131,11 @@ class Lookout:
 
     # -- acting -----------------------------------------------------------------------------------
 
-    async def steer(self, body: bytes) -> Steered:
+    async def steer(self, body: bytes) -> Steered | Later:
         """Makes connections join or leave a channel, or ends them. A connection joins what its user
-        may read, and nothing else."""
+        may read, and nothing else. What several orders do to a connection it does in their order:
+        once this returns all are in its line, and what others may be asked first is waited for
+        later."""
         order = msgspec.json.decode(body, type=Steer)
         meant = [each async for each in self._slices() if _is_meant(order, each)]
         if order.channel is None:
@@ -142,7 +144,8 @@ class Lookout:
             return Steered(done=len(meant))
         steered = [each for each in meant if isinstance(each, Connection)][:SHOWN]
         group = _Group(self._topics, order.channel, follow=order.act == "join")
-        return await group.steer(steered, others=len(meant) - len(steered))
+        group.begin(steered, others=len(meant) - len(steered))
+        return Later(group.over)
 
 
 class _Group:
@@ -155,17 +158,21 @@ class _Group:
         self._done = self._refused = self._left = 0
         self._over = asyncio.Event()
 
-    async def steer(self, connections: list[Connection], *, others: int) -> Steered:
-        """How many did; ``others`` may not. What takes long goes on."""
+    def begin(self, connections: list[Connection], *, others: int) -> None:
+        """Has them do it; ``others`` may not."""
         self._left, self._refused = len(connections), others
+        if not connections:
+            self._over.set()
         for each in connections:
             each.spawn(self._one(each))
-        if connections:
-            try:
-                async with asyncio.timeout(_STEERED_WITHIN):
-                    await self._over.wait()
-            except TimeoutError:
-                pass
+
+    async def over(self) -> Steered:
+        """How many did. What takes long goes on."""
+        try:
+            async with asyncio.timeout(_STEERED_WITHIN):
+                await self._over.wait()
+        except TimeoutError:
+            pass
         return Steered(self._done, self._refused)
 
     async def _one(self, connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """Sending people away and keeping them out, for whoever administers the hub (contract 9)."""
 
 import time
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -49,11 +50,19 @@ class Bans:
     async def ban(self, user_id: str, seconds: float, message: str | None = None) -> None:
         """Ends every connection of the user and lets none in for that long; a later ban replaces
         an earlier one."""
-        _check_id("userId", user_id)
-        _check_message(message)
         if not 0 < seconds <= BAN_AT_MOST:
             raise codes.invalid("banSeconds", f"is above 0 and at most {BAN_AT_MOST:.0f}")
-        await self._give(Ban(user_id=user_id, until=time.time() + seconds, message=message))
+        await self.ban_until(time.time() + seconds, [user_id], message)
+
+    async def ban_until(
+        self, until: float, users: Collection[str], message: str | None = None
+    ) -> None:
+        """As ``ban``, for several users, until a Unix time; when that is over nobody is banned."""
+        for user in users:
+            _check_id("userId", user)
+        _check_message(message)
+        if until > time.time():
+            await self._give(*(Ban(user_id=user, until=until, message=message) for user in users))
 
     async def unban(self, user_id: str) -> None:
         """Ends a ban."""
@@ -82,9 +91,9 @@ class Bans:
         else:
             await self._give(Revocation(until=until + 60, user_id=user_id, issued=now))
 
-    async def _give(self, order: Order) -> None:
+    async def _give(self, *orders: Order) -> None:
         async with patiently():
-            await self._book.give(order)
+            await self._book.give(*orders)
 
 
 def _check_id(field: str, value: str | None) -> None:

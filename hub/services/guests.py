@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from typing import Final, Protocol
 
-import msgspec
-
 from config.logs import get_logger
 from config.trouble import Trouble
 from hub import metrics
 from hub.broker.attendance import Attendance
 from hub.broker.connect import honour_cancellation
 from hub.broker.orders import OrderBook
+from hub.broker.records import UNREADABLE
 from hub.domain import codes
 from hub.domain.channels import job_channel
 from hub.domain.principal import Principal
@@ -238,7 +237,7 @@ class Guests:
         for raw in messages:
             try:
                 order = decode_order(raw)
-            except msgspec.DecodeError as error:  # of a later version of the hub
+            except UNREADABLE as error:  # of a later version of the hub
                 _log.warning("orders.unknown", error=str(error))
             else:
                 self._obey(order)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import os
+import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import aiohttp
@@ -14,12 +17,17 @@ import pytest
 from aiohttp import ClientSession
 from redis.asyncio import Redis
 
+from hub.broker.connect import open_redis
+from hub.broker.control import Control
 from hub.broker.keys import Keys
+from hub.services.admin.orders import STEER, Steer
+from tests.support.backend import backend
 from tests.support.doors import Refused, address, raw, source
 from tests.support.duo import Duo, duo
 from tests.support.jsclient import js_client
 from tests.support.nodes import signed
 from tests.support.outages import Way, away
+from tests.support.process import Program
 from tests.support.sioline import line
 from tests.support.system import System
 from tests.support.wait import eventually
@@ -550,3 +558,116 @@ def _ms(wire: str) -> int:
     at = times.parse_instant(wire)
     assert at is not None
     return times.to_ms(at)
+
+
+@contextmanager
+def paused(process: Program) -> Iterator[None]:
+    """A node that does nothing, and has its connections."""
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+
+
+async def node_of(pair: Duo, user: str) -> str:
+    """The id of the node that a user is on."""
+    (found,) = (await pair.do("connections", {"userId": user}))["items"]
+    return str(found["node"])
+
+
+@pytest.mark.parametrize("by", ["sid", "jobId", "userId"])
+async def test_who_is_kicked_by_a_node_that_is_late_is_banned_all_the_same(
+    pair: Duo, publisher: Publisher, by: str
+) -> None:
+    await begun(pair, publisher)
+    async with line(pair.url, pair.token()) as victim:
+        assert (await victim.command("subscribe", {"channel": CHANNEL}))["ok"]
+        target = {"sid": victim.sid, "jobId": JOB, "userId": "u1"}[by]
+        late = await node_of(pair, "u1")
+        with paused(pair.system.node):
+            answer = await pair.do("kick", {by: target, "banSeconds": 60, "message": "no"})
+            assert answer["connections"] == 0
+            assert answer["missing"] == [late]
+        await victim.until(lambda: victim.closed)
+        assert victim.named("closing")[0]["code"] == "BANNED"
+
+        async def banned() -> bool:
+            async with line(pair.other_url, pair.token()) as back:
+                return (back.refusal or {}).get("code") == "BANNED"
+
+        await eventually(banned, limit=2)
+        (entry,) = [e for e in (await pair.do("audit"))["items"] if e["action"] == "kick"]
+        assert entry["details"]["missing"] == [late]
+
+
+async def test_what_is_not_known_of_a_node_is_said(pair: Duo, publisher: Publisher) -> None:
+    await begun(pair, publisher)
+    words = {"title": "t", "body": "b", "to": {"jobId": JOB}}
+
+    def got(client: Any) -> list[str]:
+        return [each["type"] for each in client.named("event")]
+
+    async with line(pair.url, pair.token()) as viewer:
+        assert (await viewer.command("subscribe", {"channel": CHANNEL}))["ok"]
+        late = await node_of(pair, "u1")
+        with paused(pair.system.node):
+            listed = await pair.do("connections", {"jobId": JOB})
+            assert listed == {"items": [], "nextCursor": None, "missing": [late]}
+            began = time.monotonic()
+            refused = await pair.admin.command("broadcast", {**words, "persist": True})
+            assert refused["error"]["code"] == "UNAVAILABLE"
+            assert late in refused["error"]["message"]
+            said = await pair.do("broadcast", {**words, "persist": False})
+            assert (said["connections"], said["missing"]) == (0, [late])
+            assert time.monotonic() - began < SOON  # for both: it was waited for once
+        await viewer.until(lambda: "BROADCAST" in got(viewer))
+        assert (await pair.do("broadcast", {**words, "persist": True}))["users"] == 1
+        await viewer.until(lambda: "NOTIFICATION_CREATED" in got(viewer))
+        assert got(viewer).count("NOTIFICATION_CREATED") == 1
+        assert "missing" not in await pair.do("connections", {"jobId": JOB})
+
+
+async def test_the_figures_of_a_node_that_died_are_gone_within_seconds(pair: Duo) -> None:
+    async def nodes(count: int) -> bool:
+        return len((await pair.do("stats"))["nodes"]) == count
+
+    await eventually(lambda: nodes(2))
+    ids = [each["id"] for each in (await pair.do("stats"))["nodes"]]
+    died = time.time()
+    await pair.system.node.kill()
+    await eventually(lambda: nodes(1), limit=8)
+    (left,) = (await pair.do("stats"))["nodes"]
+    assert left["id"] in ids
+
+    async def goes_on() -> bool:
+        history = (await pair.do("stats", {"history": True}))["history"]
+        return bool(history) and _ms(history[-1]["at"]) > 1000 * (died + 7)
+
+    await eventually(goes_on, limit=12)
+    history = (await pair.do("stats", {"history": True}))["history"]
+    times = [_ms(each["at"]) for each in history if _ms(each["at"]) > 1000 * (died - 4)]
+    assert max(b - a for a, b in itertools.pairwise(times)) < 9000
+
+
+async def test_a_kick_does_not_wait_for_what_others_are_asked(
+    system: System, publisher: Publisher
+) -> None:
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        asked = await enter(backend())
+        pair = await enter(duo(system, HUB_AUTHORIZE_URL=asked.url))
+        await begun(pair, publisher)
+        redis = await enter(open_redis(system.settings.redis_url or ""))
+        others = [await enter(line(pair.other_url, pair.token(f"o{n}"))) for n in range(6)]
+        victim = await enter(line(pair.other_url, pair.token()))
+        asked.gate.clear()
+        teller = Control(redis, redis, "of a test")
+        for other in others:
+            await teller.tell(STEER, Steer("/", "join", other.sid, CHANNEL))
+        await asked.arrived.wait()
+        began = time.monotonic()
+        kicked = await pair.do("kick", {"userId": "u1"})
+        assert kicked == {"connections": 1, "users": ["u1"]}
+        await victim.until(lambda: victim.closed)
+        assert time.monotonic() - began < SOON

@@ -103,25 +103,30 @@ class ListedConnection(Document, frozen=True):
 
 
 class ConnectionPage(Document, frozen=True):
-    """A page of connections."""
+    """A page of connections. ``missing``: the nodes that did not say which they have."""
 
     items: list[ListedConnection]
     next_cursor: str | None
+    missing: list[str] | UnsetType = UNSET
 
 
 class KickedConnections(Document, frozen=True):
-    """How many connections were ended, and whose."""
+    """How many connections were ended, and whose. ``missing``: the nodes that did not answer, and
+    do it when they are back."""
 
     connections: int
     users: list[str]
+    missing: list[str] | UnsetType = UNSET
 
 
 class BroadcastReceipt(Document, frozen=True):
-    """The event's or notification's id; how many ``connections`` or ``users`` it went to."""
+    """The event's or notification's id; how many ``connections`` or ``users`` it went to.
+    ``missing``: the nodes that did not answer, and whose connections get it later or not."""
 
     id: Uuid | None
     connections: int | UnsetType = UNSET
     users: int | UnsetType = UNSET
+    missing: list[str] | UnsetType = UNSET
 
 
 class AdminJob(Document, frozen=True):

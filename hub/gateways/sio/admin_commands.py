@@ -1,6 +1,7 @@
 """The commands of the namespace ``/admin``: one table, as for ``/`` (contract 9 and 10)."""
 
-import asyncio
+import time
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 from itertools import accumulate
@@ -32,7 +33,7 @@ from hub.gateways.sio.admin_payloads import (
     Unban,
 )
 from hub.services.admin.broadcast import Audience, Broadcasts, Words
-from hub.services.admin.cluster import Cluster
+from hub.services.admin.cluster import Cluster, Gathered
 from hub.services.admin.orders import Kicked, Target
 from hub.services.admin.stats import Stats
 from hub.services.admin.tails import Tails
@@ -52,8 +53,10 @@ _LETTERS_AT_MOST: Final = 4 * MAX_BYTES  # on one page: a fourth of what a clien
 class Banning(Protocol):
     """Keeping people out, on the whole cluster within a second. Raises ``HubError`` UNAVAILABLE."""
 
-    async def ban(self, user_id: str, seconds: float, message: str | None = None) -> None:
-        """Ends every connection of the user and lets none in for that long."""
+    async def ban_until(
+        self, until: float, users: Collection[str], message: str | None = None
+    ) -> None:
+        """Ends every connection of these users and lets none in until then (Unix seconds)."""
 
     async def unban(self, user_id: str) -> None:
         """Ends a ban."""
@@ -120,10 +123,10 @@ class AdminCommands:
         wanted = parse(Connections, raw)
         target = _one_target(wanted.user_id, None, wanted.job_id, needed=False)
         act.target = str(target)
-        found = await self._cluster.find(target, wanted.cursor or "", PAGE + 1)
+        found, missing = await self._cluster.find(target, wanted.cursor or "", PAGE + 1)
         page = found[:PAGE]
         more = page[-1].sid if len(found) > PAGE else None
-        return {"items": msgspec.to_builtins(page), "nextCursor": more}
+        return _less(act, {"items": msgspec.to_builtins(page), "nextCursor": more}, missing)
 
     async def kick(self, act: Act, raw: Any) -> dict[str, Any]:
         """Ends connections, and keeps their users out for a while if that is wanted."""
@@ -132,17 +135,22 @@ class AdminCommands:
         act.target = str(target)
         act.details = _given({"message": wanted.message, "banSeconds": wanted.ban_seconds})
         if wanted.ban_seconds is None:
-            kicked = await self._cluster.kick(target, codes.KICKED, wanted.message)
+            kicked, missing = await self._cluster.kick(target, codes.KICKED, wanted.message)
         else:
-            kicked = await self._ban(target, wanted.ban_seconds, wanted.message)
-        return {"connections": kicked.connections, "users": kicked.users}
+            kicked, missing = await self._ban(target, wanted.ban_seconds, wanted.message)
+        answer = {"connections": kicked.connections, "users": kicked.users}
+        return _less(act, answer, missing)
 
-    async def _ban(self, target: Target, seconds: int, message: str | None) -> Kicked:
-        """Whoever comes back before the ban is in force is sent away by the ban."""
-        kicked = await self._cluster.kick(target, codes.BANNED, message, seconds)
+    async def _ban(self, target: Target, seconds: int, message: str | None) -> Gathered[Kicked]:
+        """Each node bans those whom it sends away; a user who is named is banned anyway, and those
+        whom nodes of an earlier version sent away are here."""
+        bans, until = self._banning, time.time() + seconds
+        kicked, missing = await self._cluster.kick(
+            target, codes.BANNED, message, retry_after=seconds, until=until
+        )
         users = [target.user_id] if target.user_id is not None else kicked.users
-        await asyncio.gather(*(self._banning.ban(user, seconds, message) for user in users))
-        return Kicked(kicked.connections, users)
+        await bans.ban_until(until, users, message)
+        return Gathered(Kicked(kicked.connections, users), missing)
 
     @property
     def _banning(self) -> Banning:
@@ -175,7 +183,8 @@ class AdminCommands:
         words = Words(wanted.title, wanted.body, wanted.severity)
         if wanted.persist:
             return await self._broadcasts.persist(words, to)
-        return await self._broadcasts.live(words, to)
+        said, missing = await self._broadcasts.live(words, to)
+        return _less(act, said, missing)
 
     async def jobs(self, act: Act, raw: Any) -> dict[str, Any]:
         """A page of all jobs, the latest begun first."""
@@ -256,6 +265,14 @@ class AdminCommands:
         act.target = ",".join(wanted[:5]) + ("…" if len(wanted) > 5 else "")
         act.details = {"ids": wanted}
         return wanted
+
+
+def _less(act: Act, answer: dict[str, Any], missing: list[str]) -> dict[str, Any]:
+    """The answer; it says and records which nodes did not have a part in it, if there are any."""
+    if not missing:
+        return answer
+    act.details = {**act.details, "missing": missing}
+    return {**answer, "missing": missing}
 
 
 def _watched(act: Act, raw: Any) -> str:

@@ -3,14 +3,15 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from hub.broker.journal import Journal
 from hub.domain import channels, codes, ids, times
 from hub.domain.parsing import parse_item
+from hub.domain.patience import COME_BACK
 from hub.domain.publications import Notification, Recipients, Severity
 from hub.domain.versions import CURRENT
-from hub.services.admin.cluster import Cluster
+from hub.services.admin.cluster import Cluster, Gathered
 from hub.services.admin.orders import Say
 from hub.services.patience import patiently
 
@@ -56,25 +57,30 @@ class Broadcasts:
         self._cluster = cluster
         self._journal = journal
 
-    async def live(self, words: Words, to: Audience) -> dict[str, Any]:
+    async def live(self, words: Words, to: Audience) -> Gathered[dict[str, Any]]:
         """One event without offset to whoever is connected; ``{id, connections}``."""
         event_id = ids.uuid7()
-        if to.users is not None:
-            envelopes = {
-                user: _envelope(event_id, channels.user_channel(user), words) for user in to.users
-            }
-            said = Say(LIVE, users=envelopes)
-        else:
-            name = channels.ALL if to.channel is None else to.channel
-            said = Say(LIVE, _envelope(event_id, name, words), to.channel)
-        return {"id": event_id, "connections": await self._cluster.say(said)}
+        name = channels.ALL if to.channel is None else to.channel
+        users = UNSET if to.users is None else to.users
+        said = Say(LIVE, _envelope(event_id, name, words), to.channel, users)
+        connections, missing = await self._cluster.say(said)
+        return Gathered({"id": event_id, "connections": connections}, missing)
 
     async def persist(self, words: Words, to: Audience) -> dict[str, Any]:
         """A notification in the inbox of each; of a job's viewers, of those who follow it now.
-        ``{id, users?}``: how many those are, of users."""
+        ``{id, users?}``: how many those are, of users.
+
+        Of a job whose viewers not every node has named, nothing is made, and that is UNAVAILABLE:
+        said again, it would be twice in the inbox of those who were named, and who was not cannot
+        be told from outside. A node that died is no reason any more once its lease is over.
+        """
         users = to.users
         if to.job_id is not None:
-            users = (await self._cluster.viewers(channels.job_channel(to.job_id)))[:_USERS_AT_MOST]
+            users, missing = await self._cluster.viewers(channels.job_channel(to.job_id))
+            if missing:
+                said = f"nothing was said: no answer from {', '.join(missing)}"
+                raise codes.HubError(codes.UNAVAILABLE, said, retry_after=COME_BACK)
+            users = users[:_USERS_AT_MOST]
             if not users:
                 return {"id": None, "users": 0}
         notification = _notification(words, to, users)

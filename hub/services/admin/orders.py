@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from hub.domain.principal import Principal
 
@@ -33,12 +33,14 @@ class Target(Struct, frozen=True):
 
 
 class Kick(Struct, frozen=True):
-    """End these connections, with a code of the catalogue."""
+    """End these connections, with a code of the catalogue. ``until``: their users are banned until
+    then (Unix seconds), whenever a node carries that out."""
 
     target: Target
     code: str
     message: str | None = None
     retry_after: float | None = None
+    until: float | None = None
 
 
 class Kicked(Struct, frozen=True):
@@ -70,13 +72,14 @@ class Found(Struct, frozen=True, rename="camel"):
 
 
 class Say(Struct, frozen=True):
-    """Give these connections an event that no log has. ``envelopes``: by user when there are users,
-    else one."""
+    """Give these connections an event that no log has. ``users``: those of these users, each with
+    the user's own channel in the place of the envelope's; ``channel``: those that follow it. All,
+    when neither is given."""
 
     name: str
     envelope: msgspec.Raw = msgspec.Raw(b"{}")
     channel: str | None = None
-    users: dict[str, msgspec.Raw] = {}
+    users: list[str] | UnsetType = UNSET
 
 
 class Viewers(Struct, frozen=True):
@@ -161,10 +164,12 @@ class Steer(Struct, frozen=True):
 
 
 class Steered(Struct, frozen=True):
-    """How many connections did, and how many were meant that may not."""
+    """How many connections did, and how many were meant that may not. ``missing``: the nodes that
+    did not answer, if there are any."""
 
     done: int = 0
     refused: int = 0
+    missing: list[str] | UnsetType = UNSET
 
 
 def is_meant(target: Target, principal: Principal, sid: str, channels: Any) -> bool:

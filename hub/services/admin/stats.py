@@ -3,7 +3,7 @@ and the cluster's of the last fifteen minutes."""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,13 +15,17 @@ from hub import metrics
 from hub.broker.backlog import Backlog
 from hub.broker.connect import honour_cancellation
 from hub.broker.figures import FiguresStore
-from hub.broker.nodes import LEASE, Nodes
+from hub.broker.nodes import Nodes
+from hub.broker.records import Records
 from hub.domain import times
 from hub.services.patience import FAILURES, patiently
 from hub.stores.heads import Heads
 
 EVERY: Final = 2.0
 """Seconds between figures."""
+
+YOUNG: Final = 2.5 * EVERY
+"""Seconds that figures are kept: of a node that missed two beats there are none."""
 
 _log = get_logger(__name__)
 
@@ -37,22 +41,22 @@ class Doors(Struct, frozen=True):
 class Figures(Struct, frozen=True, kw_only=True):
     """A node's figures. Rates are of the last two seconds, as ``latency`` is, which counts how many
     events fell into each of ``metrics.BOUNDS``; ``slow_consumers`` and ``dropped`` since the node's
-    start."""
+    start. A node of another version may leave out all but its id, and have other bounds."""
 
     id: str
-    connections: Doors
-    users: int
-    channels: int
-    publications_per_second: float
-    deliveries_per_second: float
-    latency: list[int]
-    outbox_bytes: int
-    slow_consumers: int
-    dropped: int
-    memory_bytes: int
-    cpu_percent: float
-    started_at: str
-    draining: bool
+    connections: Doors = Doors()
+    users: int = 0
+    channels: int = 0
+    publications_per_second: float = 0.0
+    deliveries_per_second: float = 0.0
+    latency: list[int] = []
+    outbox_bytes: int = 0
+    slow_consumers: int = 0
+    dropped: int = 0
+    memory_bytes: int = 0
+    cpu_percent: float = 0.0
+    started_at: str = ""
+    draining: bool = False
 
     def wire(self) -> dict[str, Any]:
         """As in contract section 10."""
@@ -66,6 +70,11 @@ class Moment(Struct, frozen=True, kw_only=True):
     cluster: dict[str, Any]
     jobs_live: int
     journal_lag: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has all the figures that there are; one of another version may lack some."""
+        return self.cluster.keys() >= together([], 0).keys()
 
     def wire(self) -> dict[str, Any]:
         """As ``Stats.now`` has it, without the nodes."""
@@ -96,6 +105,8 @@ class Stats:
         self._ingested: tuple[float, int] | None = None
         self._live = 0
         self._alive: list[str] = []  # the nodes, as of the last beat
+        self._figures = Records("figures", Figures)
+        self._moments = Records("history", Moment)
         self._trouble = Trouble(_log, "stats.not_kept", "stats.kept")
 
     async def run(self) -> None:
@@ -122,11 +133,10 @@ class Stats:
         """``{at, nodes, cluster, jobsLive, journalLag}``. Raises ``HubError`` UNAVAILABLE."""
         async with patiently():
             raw, last = await self._store.latest(self._alive)
-        found = [msgspec.json.decode(each, type=Figures) for each in raw]
+        found = self._read(raw)
         rate, jobs, lag = 0.0, 0, 0
-        if last is not None:
-            moment = _decode(last)
-            rate = moment.cluster["publicationsPerSecond"]
+        if last is not None and (moment := self._moments.read(last, "")) is not None:
+            rate = _number(moment.cluster.get("publicationsPerSecond"))
             jobs, lag = moment.jobs_live, moment.journal_lag
         return {
             "at": times.wire(times.now()),
@@ -139,18 +149,24 @@ class Stats:
     async def history(self) -> list[dict[str, Any]]:
         """The moments of the last fifteen minutes, oldest first; as ``now`` without the nodes."""
         async with patiently():
-            return [_decode(each).wire() for each in await self._store.history()]
+            found = [self._moments.read(each, "") for each in await self._store.history()]
+        return [each.wire() for each in found if each is not None and each.whole]
+
+    def _read(self, raw: Mapping[str, bytes]) -> list[Figures]:
+        found = [self._figures.read(each, node) for node, each in raw.items()]
+        return [each for each in found if each is not None]
 
     async def _keep(self, mine: Figures) -> None:
-        await self._store.put(mine.id, msgspec.json.encode(mine), LEASE)
+        """Of the nodes whose figures are young, the one with the lowest id keeps the history: a
+        node that died has a lease longer than it has figures."""
+        await self._store.put(mine.id, msgspec.json.encode(mine), YOUNG)
         self._alive = [node.id for node in await self._nodes.alive()]
-        if self._alive[:1] == [mine.id]:
-            await self._remember()
+        found = self._read(await self._store.by_node(self._alive))
+        if min((each.id for each in found), default="") == mine.id:
+            await self._remember(found)
 
-    async def _remember(self) -> None:
+    async def _remember(self, figures: Sequence[Figures]) -> None:
         now = time.time()
-        raw = await self._store.get(self._alive)
-        figures = [msgspec.json.decode(each, type=Figures) for each in raw]
         moment = Moment(
             at=times.wire(times.now()),
             cluster=together(figures, await self._rate(now)),
@@ -180,13 +196,15 @@ class Stats:
         return self._live
 
 
-def _decode(raw: bytes) -> Moment:
-    return msgspec.json.decode(raw, type=Moment)
+def _number(found: Any) -> float:
+    return found if isinstance(found, int | float) else 0.0
 
 
 def together(nodes: Sequence[Figures], publications: float) -> dict[str, Any]:
-    """The figures of these nodes together. A user who is on two of them counts twice."""
-    spread = [sum(counts) for counts in zip(*(node.latency for node in nodes), strict=True)]
+    """The figures of these nodes together. A user who is on two of them counts twice; latencies by
+    other bounds do not count."""
+    same = [node.latency for node in nodes if len(node.latency) == len(metrics.BOUNDS) + 1]
+    spread = [sum(counts) for counts in zip(*same, strict=True)]
     doors = {
         door: sum(getattr(node.connections, door) for node in nodes)
         for door in Doors.__struct_fields__
@@ -203,7 +221,7 @@ def together(nodes: Sequence[Figures], publications: float) -> dict[str, Any]:
         "dropped": sum(node.dropped for node in nodes),
         "memoryBytes": sum(node.memory_bytes for node in nodes),
         "cpuPercent": round(sum(node.cpu_percent for node in nodes), 1),
-        "startedAt": min((node.started_at for node in nodes), default=None),
+        "startedAt": min(filter(None, (node.started_at for node in nodes)), default=None),
         "draining": any(node.draining for node in nodes),
     }
 

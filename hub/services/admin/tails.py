@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
 from config.logs import get_logger
 from config.trouble import Trouble
 from hub.broker.connect import honour_cancellation
-from hub.broker.control import Control
-from hub.broker.nodes import Nodes
+from hub.broker.control import Control, Later
+from hub.broker.records import Records
 from hub.broker.traces import WATCH, TraceStore
 from hub.domain import codes
+from hub.services.admin.cluster import Cluster
 from hub.services.admin.orders import TAILS
 from hub.services.patience import FAILURES, patiently
 from hub.services.tracing import Tracer
@@ -22,7 +21,6 @@ AT_MOST: Final = 20
 
 _EVERY: Final = 0.2  # seconds
 _RENEW: Final = WATCH / 3
-_WITHIN: Final = 1.0
 _log = get_logger(__name__)
 
 Show = Callable[[Any], None]
@@ -31,13 +29,15 @@ Show = Callable[[Any], None]
 class Tails:
     """The tails that administrators on this node have. Without ``run`` nothing is shown."""
 
-    def __init__(self, store: TraceStore, control: Control, nodes: Nodes, tracer: Tracer) -> None:
+    def __init__(
+        self, store: TraceStore, control: Control, cluster: Cluster, tracer: Tracer
+    ) -> None:
         self._store = store
-        self._control = control
-        self._nodes = nodes
+        self._cluster = cluster
         self._shows: dict[str, dict[object, Show]] = {}
         self._places: dict[str, bytes] = {}
         self._wake = asyncio.Event()
+        self._steps: Records[dict[str, Any]] = Records("tail", dict)
         self._tracer = tracer
         self._trouble = Trouble(_log, "tails.held_up", "tails.go_on")
         control.on(TAILS, self._look_up)
@@ -53,8 +53,7 @@ class Tails:
             self._shows.setdefault(channel, {})[owner] = show
             self._wake.set()
             await self._store.watch([channel])
-            nodes = [node.id for node in await self._nodes.alive()]
-            await self._control.ask(TAILS, None, nodes, within=_WITHIN)
+            await self._cluster.ask(TAILS, None)
 
     def end(self, owner: object, channel: str | None = None) -> None:
         """Shows ``owner`` no more of a channel, of any when none is given. It is watched a few
@@ -91,11 +90,11 @@ class Tails:
                 if channel not in self._places:
                     break
                 self._places[channel] = at
-                step = msgspec.json.decode(raw)
+                step = self._steps.read(raw, channel)
                 for show in list(self._shows.get(channel, {}).values()):
-                    show(step)
+                    if step is not None:
+                        show(step)
 
-    async def _look_up(self, body: bytes) -> bool:
+    async def _look_up(self, body: bytes) -> Later:
         del body
-        await self._tracer.look_up()
-        return True
+        return Later(self._tracer.look_up)

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from hub.broker import keys as key_names
 from hub.broker.connect import command, open_redis
-from hub.broker.nodes import LEASE, Nodes, this_node
+from hub.broker.nodes import LEASE, UNKNOWN, Node, Nodes, this_node
 from hub.embedded import RedisServer
 from tests.support.wait import eventually
 
@@ -81,3 +81,29 @@ async def test_an_emptied_redis_has_the_node_again(redis: Redis) -> None:
     async with beating(redis, "a:1", lease=0.9) as one:
         await command(redis.flushall())
         await eventually(lambda: listed(one, one.me.id), limit=3)
+
+
+async def test_a_lease_that_cannot_be_read_is_passed_over(redis: Redis) -> None:
+    async with beating(redis, "a:1", lease=0.9) as one:
+        await command(redis.sadd(key_names.NODES, "short", "junk", b"\xff"))
+        await command(redis.set(key_names.node("short"), b'{"id": "short"}'))
+        await command(redis.set(key_names.node("junk"), b"junk"))
+
+        async def beats() -> bool:
+            return (await one.beaten([one.me.id]))[one.me.id] < 0.2
+
+        await eventually(beats)
+        await asyncio.sleep(0.9)  # a lease
+        await eventually(beats)
+        assert await one.alive() == sorted(
+            [one.me, Node("short", started_at=UNKNOWN)], key=lambda node: node.id
+        )
+
+
+async def test_one_knows_when_a_heart_beat_last(redis: Redis) -> None:
+    async with beating(redis, "a:1") as one:
+        pass
+    await command(redis.pexpire(key_names.node(one.me.id), 12_000))
+    found = await one.beaten([one.me.id, "gone"])
+    assert list(found) == [one.me.id]
+    assert 3 <= found[one.me.id] < 4

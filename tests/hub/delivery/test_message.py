@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from hub.delivery.message import Message, Reset
 from hub.domain.events import Encoded
 
@@ -23,3 +25,10 @@ def test_a_reset_says_where_to_go_on_and_of_a_job_what_it_looks_like() -> None:
     packet = job.socketio + b'1"]'
     assert json.loads(packet[2:]) == ["reset", json.loads(job.payload), "1"]
     assert job.socketio is job.socketio
+
+
+@pytest.mark.parametrize("envelope", [b"", b"[]", b"\xff", b'{"type":"X","data":1}'])
+def test_of_an_envelope_that_no_ingest_wrote_nothing_is_known(envelope: bytes) -> None:
+    message = Message("user:u1", "e", Encoded(1, envelope + b'"SUBSCRIPTIONS"'))
+    assert (message.ends_job, message.topic) == (False, "")
+    assert message.sse

@@ -214,11 +214,12 @@ export interface BroadcastEvent {
   timestamp: string;
 }
 
-/** The event's or notification's id; how many `connections` or `users` it went to. */
+/** The event's or notification's id; how many `connections` or `users` it went to. `missing`: the nodes that did not answer, and whose connections get it later or not. */
 export interface BroadcastReceipt {
   id: string | null;
   connections?: number;
   users?: number;
+  missing?: string[];
 }
 
 /** What an administrator says. */
@@ -298,10 +299,11 @@ export interface Connected {
   pid?: string;
 }
 
-/** A page of connections. */
+/** A page of connections. `missing`: the nodes that did not say which they have. */
 export interface ConnectionPage {
   items: ListedConnection[];
   nextCursor: string | null;
+  missing?: string[];
 }
 
 /** Which connections to list, by one of the two; all when neither is given. */
@@ -639,10 +641,11 @@ export interface KickPayload {
   banSeconds?: number | null;
 }
 
-/** How many connections were ended, and whose. */
+/** How many connections were ended, and whose. `missing`: the nodes that did not answer, and do it when they are back. */
 export interface KickedConnections {
   connections: number;
   users: string[];
+  missing?: string[];
 }
 
 /** From publication to write, in milliseconds; null when nothing was written. */

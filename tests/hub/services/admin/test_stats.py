@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from config.settings import Settings
@@ -13,7 +14,7 @@ from hub import metrics
 from hub.broker.backlog import Backlog
 from hub.broker.figures import KEPT, FiguresStore
 from hub.broker.nodes import Nodes, this_node
-from hub.services.admin.stats import Doors, Figures, Stats, together
+from hub.services.admin.stats import YOUNG, Doors, Figures, Stats, together
 from tests.support.stores import Opened, opened
 
 
@@ -94,3 +95,36 @@ async def test_what_ingest_stored_is_the_clusters_rate(stores: Opened) -> None:
         await asyncio.wait(running)
     await stats.leave()
     assert (await stats.now())["nodes"] == []
+
+
+def test_figures_of_another_form_are_left_out_of_what_they_do_not_fit() -> None:
+    spread = [0] * (len(metrics.BOUNDS) + 1)
+    spread[metrics.BOUNDS.index(0.002)] = 98
+    both = together([figures("a", latency=spread), figures("b", latency=[1]), Figures(id="c")], 0)
+    assert (both["users"], both["connections"]["socketio"]) == (6, 4)
+    assert 1 <= both["latencyMs"]["p50"] <= 2
+    assert both["startedAt"] == "2026-01-01T00:00:00.000Z"
+    assert Figures(id="c").wire()["startedAt"] is None
+
+
+async def test_the_history_goes_on_when_the_node_that_kept_it_dies(stores: Opened) -> None:
+    store, backlog = FiguresStore(stores.redis), Backlog(stores.redis, stores.keys)
+    nodes = Nodes(stores.redis, this_node("a:1"))
+    me = nodes.me.id
+    await stores.redis.sadd("hub:{nodes}:ids", "0")  # before all others, with a lease to the end
+    await stores.redis.set("hub:{nodes}:node:0", b'{"id": "0"}')
+    stats = Stats(store, nodes, backlog, stores.stores.heads, lambda: figures(me))
+    running = [asyncio.create_task(each.run()) for each in (nodes, stats)]
+    try:
+        await store.put("0", msgspec.json.encode(figures("0")), YOUNG)
+        assert await stores.redis.pttl("hub:{nodes}:figures:0") <= 5_000
+        began = asyncio.get_running_loop().time()
+        async with asyncio.timeout(10):
+            while not await stats.history():  # noqa: ASYNC110 - its own clock
+                await asyncio.sleep(0.05)
+        assert asyncio.get_running_loop().time() - began > YOUNG - 1
+        assert [each["id"] for each in (await stats.now())["nodes"]] == [me]
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
