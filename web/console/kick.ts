@@ -51,7 +51,7 @@ export class ConsoleKick extends ConsoleElement {
     try {
       const done = await this.admin.call("kick", { ...target, ...(values.message ? { message: values.message } : {}), ...(banSeconds ? { banSeconds } : {}) });
       const { connections } = this.words;
-      note([connections.ended(done.connections), banSeconds && done.users.length ? connections.banned(done.users.join(", ")) : ""].join(" ").trim());
+      note([connections.ended(done.connections), banSeconds && done.users.length ? connections.banned(done.users.join(", ")) : "", done.missing ? connections.missing(done.missing) : ""].join(" ").trim());
       this.#error = undefined;
       this.#dialog.close();
       this.dispatchEvent(new Event(KICKED));

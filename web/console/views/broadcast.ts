@@ -93,8 +93,9 @@ export class ConsoleBroadcast extends ConsoleElement {
     const question = html`<div class="stack">${words.summary(name, persist)}<p><strong>${title}</strong><br />${body}</p></div>`;
     if (!(await this.renderRoot.querySelector<ConsoleConfirm>("console-confirm")!.ask(words.confirm, question, words.confirmAct, false))) return;
     const done = await this.attempt(async () => {
-      const { id, connections } = await this.admin.call("broadcast", { title, body, severity: severity as Severity, to, persist });
-      return id === null ? words.nobody : persist ? words.stored : words.reached(connections ?? 0);
+      const { id, connections, missing } = await this.admin.call("broadcast", { title, body, severity: severity as Severity, to, persist });
+      const said = id === null ? words.nobody : persist ? words.stored : words.reached(connections ?? 0);
+      return missing ? `${said} ${this.words.connections.missing(missing)}` : said;
     });
     if (!done) return; // what was written is still there
     this.renderRoot.querySelector("form")!.reset();

@@ -19,10 +19,17 @@ export class ConsoleConnections extends ConsoleElement {
   declare given: URLSearchParams;
   #load: (cursor: string | undefined) => Promise<Page<Connection>> = () => Promise.resolve({ items: [], nextCursor: null });
 
+  #missing: string[] = [];
+
   protected override willUpdate(changed: PropertyValues): void {
     if (!changed.has("given")) return;
     const filter = this.#filter();
-    this.#load = (cursor) => this.admin.call("connections", { ...filter, ...(cursor ? { cursor } : {}) });
+    this.#load = async (cursor) => {
+      const page = await this.admin.call("connections", { ...filter, ...(cursor ? { cursor } : {}) });
+      this.#missing = page.missing ?? [];
+      this.requestUpdate();
+      return page;
+    };
   }
 
   #filter(): { userId?: string; jobId?: string } {
@@ -52,6 +59,7 @@ export class ConsoleConnections extends ConsoleElement {
             <a class="button" href="#/connections">${words.clear}</a>
             <button type="button" class="button quiet-danger" @click=${() => this.#kick(filter)}>${words.kickAll}</button>` : nothing}
         </form>
+        ${this.#missing.length ? html`<p role="status" class="muted">${words.missing(this.#missing)}</p>` : nothing}
         <console-table .label=${words.title} .load=${this.#load} .columns=${this.#columns()} .key=${(one: Connection) => one.sid}
           .empty=${searched ? words.emptySearch : words.empty} .actions=${(one: Connection) => this.#actions(one)}></console-table>
         <console-kick @kicked=${() => this.renderRoot.querySelector<ConsoleTable>("console-table")!.refresh()}></console-kick>

@@ -78,6 +78,7 @@ export const en = {
     empty: "Nobody is connected.", emptySearch: "Nobody who is connected matches.",
     kick: "Kick", kickWhom: (who: string) => `Kick ${who}`, kickAll: "Kick all of these", tail: "Tail",
     more: (count: number) => `and ${count} more`,
+    missing: (nodes: string[]) => `Did not answer: ${nodes.join(", ")}.`,
     ended: (count: number) => (count === 1 ? "1 connection was ended." : `${count} connections were ended.`),
     banned: (users: string) => `${users}: banned.`,
   },

@@ -81,6 +81,7 @@ export const es: Words = {
     empty: "Nadie está conectado.", emptySearch: "Nadie conectado coincide.",
     kick: "Expulsar", kickWhom: (who) => `Expulsar a ${who}`, kickAll: "Expulsar a todos estos", tail: "Seguir",
     more: (count) => `y ${count} más`,
+    missing: (nodes) => `No respondió: ${nodes.join(", ")}.`,
     ended: (count) => (count === 1 ? "Se cerró 1 conexión." : `Se cerraron ${count} conexiones.`),
     banned: (users) => `${users}: bloqueado.`,
   },

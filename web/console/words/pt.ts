@@ -81,6 +81,7 @@ export const pt: Words = {
     empty: "Ninguém está conectado.", emptySearch: "Ninguém conectado corresponde à busca.",
     kick: "Expulsar", kickWhom: (who) => `Expulsar ${who}`, kickAll: "Expulsar todos estes", tail: "Acompanhar",
     more: (count) => `e mais ${count}`,
+    missing: (nodes) => `Não respondeu: ${nodes.join(", ")}.`,
     ended: (count) => (count === 1 ? "1 conexão foi encerrada." : `${count} conexões foram encerradas.`),
     banned: (users) => `${users}: banido.`,
   },
