@@ -14,7 +14,7 @@ from hub.domain.principal import Principal
 from hub.gateways import upgrade
 from hub.gateways.addresses import address_of
 from hub.gateways.gate import Gate
-from hub.gateways.given import OFFSET_NEEDS_EPOCH, Epoch, Offset, Spoken
+from hub.gateways.given import Epoch, Offset, Spoken
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.http.request import principal, query
 from hub.gateways.sse import HEARTBEAT, EventStream
@@ -33,7 +33,12 @@ Open = Callable[[], None]
 class LiveQuery(Struct, forbid_unknown_fields=True):
     """Parameters of the live doors. ``epoch`` and ``offset``: after which event to go on."""
 
-    rules: ClassVar = {"dependencies": {"epoch": ["offset"]}, **OFFSET_NEEDS_EPOCH}
+    rules: ClassVar = {
+        "anyOf": [
+            {"required": ["epoch", "offset"]},
+            {"not": {"required": ["epoch"]}, "properties": {"offset": {"maximum": 0}}},
+        ]
+    }
 
     epoch: Epoch | None = None
     offset: Offset | None = None
