@@ -25,6 +25,9 @@ export interface Node {
   url: string;
   /** Ends it as a crash would. */
   kill(): Promise<void>;
+  /** Has it do nothing, and go on. */
+  pause(): void;
+  resume(): void;
 }
 
 /** `python -m hub dev` on a free port, with its data in a temporary folder. */
@@ -53,6 +56,8 @@ export async function startNode(hub: Facts, port = "0"): Promise<Node> {
       child.kill("SIGKILL");
       await ended;
     },
+    pause: () => void child.kill("SIGSTOP"),
+    resume: () => void child.kill("SIGCONT"),
   };
 }
 

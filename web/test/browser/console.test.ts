@@ -160,6 +160,18 @@ test("everybody who follows a job is kicked at once, and nobody else", async () 
   expect(does.connected).toBe(true);
 });
 
+test("a node that does not answer is named where its connections are missing", async () => {
+  const { page } = await open("connections?user=nobody");
+  await page.getByText("Nobody who is connected matches.").waitFor();
+  other.pause();
+  try {
+    await page.evaluate(() => (location.hash = "#/connections?user=paused"));
+    await page.getByText("Did not answer: ").waitFor();
+  } finally {
+    other.resume();
+  }
+});
+
 test("a ban keeps a user out, with its message, until it is lifted", async () => {
   const user = somebody("ana");
   const first = await client(user);
