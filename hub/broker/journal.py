@@ -146,7 +146,7 @@ class PartitionReader:
             raise NotHeld
         found, end = reply
         self._end = end.decode()
-        return [_entry(id_, _fields(fields)) for id_, fields in found]
+        return [entry_of(id_, _fields(fields)) for id_, fields in found]
 
     async def _create_group(self) -> None:
         try:
@@ -164,6 +164,8 @@ class PartitionReader:
                     "reason": letter.reason,
                     "entry": letter.entry.id,
                 }
+                if letter.entry.traceparent:
+                    fields["t"] = letter.entry.traceparent
                 pipe.xadd(self._dead, fields, maxlen=_DEAD_KEPT, approximate=True)
             await pipe.execute()
 
@@ -195,7 +197,8 @@ def _flat(found: Any) -> list[Any]:
     return entries
 
 
-def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
+def entry_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
+    """The publication of a journal's entry."""
     text = entry_id.decode()
     at = times.from_ms(int(text.partition("-")[0]))
     trace = fields.get(b"t", b"").decode(errors="replace")

@@ -55,6 +55,12 @@ uuid7: Final = _Uuid7()
 """A new UUIDv7 as a string; sorts by the time it was minted."""
 
 
+def minted_at(id_: str) -> int:
+    """When a UUIDv7 was minted, in milliseconds since 1970; 0 for any other UUID."""
+    found = UUID(id_)
+    return found.int >> 80 if found.version == 7 else 0
+
+
 def derived_id(origin: str, channel: str) -> str:
     """The id of what ``origin`` (an event's id) causes on ``channel``: repeatable, so that a
     redelivery derives the same id again and is recognised (contract 10)."""

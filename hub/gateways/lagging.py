@@ -59,6 +59,10 @@ class Lagging:
     def __bool__(self) -> bool:
         return bool(self._channels or self._covered)
 
+    def lags(self, channel: str) -> bool:
+        """Whether the last event of a channel was not passed on: a reset stands for it."""
+        return channel in self._channels or channel in self._covered
+
     def add(self, channels: Collection[str]) -> None:
         """Notes that events of these channels were dropped."""
         self._channels.update(dict.fromkeys(channels))

@@ -4,11 +4,11 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from hub import metrics
 from hub.delivery.message import Message, Notice, Reset
-from hub.delivery.outbox import Outbox
+from hub.delivery.outbox import Outbox, Told
 from hub.domain import codes
 from hub.domain.principal import Principal
 from hub.gateways.heartbeats import Heartbeats
@@ -16,6 +16,8 @@ from hub.gateways.lagging import Lagging
 from hub.gateways.streams import Streams
 from hub.gateways.websocket import HIGH_WATER
 from hub.services.following import Joined, Mode
+
+_ENDED: Final = "ENDED"  # it has everything of a job that has ended
 
 
 class Line(Protocol):
@@ -238,6 +240,17 @@ class JobStream(ABC):
         """What waits for the client to read it."""
         return self._outbox.bytes
 
+    def written(self, channel: str, told: Told) -> bool | None:
+        """As ``Written.written``. A stream that ends with its job has written everything."""
+        if self._over:
+            return self.ended_by == _ENDED
+        if self._lagging is not None and self._lagging.lags(channel):
+            return False
+        if not self._outbox:
+            return True
+        self._outbox.tell_of_last(told)
+        return None
+
     def tell(self, notice: Notice) -> bool:
         """Sends something that no log has, if there is room for it now; whether it did."""
         data = self.form(notice)
@@ -258,7 +271,7 @@ class JobStream(ABC):
 
     def _finish(self) -> None:
         if self._ended and self.reading and not self._lacks and self._line is not None:
-            self.ended_by = "ENDED"
+            self.ended_by = _ENDED
             self.leave()
             self._host.leaves(self)
             self.say_end()

@@ -6,8 +6,9 @@ Nothing here waits or fails where events go by: steps are noted, and stored a mo
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import islice
-from typing import Any, Final
+from functools import partial
+from itertools import islice, takewhile
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -19,9 +20,11 @@ from hub.broker.connect import honour_cancellation
 from hub.broker.traces import TraceStore
 from hub.delivery.members import Subscriber
 from hub.delivery.message import Message
+from hub.delivery.outbox import Told
 from hub.delivery.witness import Witness
 from hub.domain import times
 from hub.domain.events import Event
+from hub.domain.principal import Principal
 from hub.domain.traces import Sample, Step
 from hub.services.patience import FAILURES
 
@@ -37,12 +40,23 @@ _ID: Final = slice(13, 49)  # of an envelope: ``{"v":1,"id":"…``
 _log = get_logger(__name__)
 
 
-class _Late(Struct):
-    """A write that waits for the client to read what was before it."""
+class Written(Protocol):
+    """A connection, of which it is asked whether it has written what it was delivered."""
 
-    event_id: str
-    step: Step
-    socket: Any
+    sid: str
+    door: str
+    principal: Principal
+
+    def written(self, channel: str, told: Told) -> bool | None:
+        """Whether the event of a channel that it was delivered just now was written. False when it
+        never will be: it gave way to a reset, or the connection is over. None while it waits for
+        the client to read; then ``told`` is told, unless that stays unknown."""
+
+
+class _Late(Struct, eq=False):
+    """Writes that wait for the client to read what was before them, as (event id, step)."""
+
+    steps: list[tuple[str, Step]]
     until: float
 
 
@@ -62,7 +76,7 @@ class Tracer:
         self._traced: dict[str, list[bytes]] = {}
         self._tailed: dict[str, list[bytes]] = {}
         self._noted = 0
-        self._late: list[_Late] = []
+        self._late: dict[_Late, None] = {}  # the oldest first
         self._second, self._sampled = 0, 0
         self._wake = asyncio.Event()
         self._trouble = Trouble(_log, "traces.not_kept", "traces.kept")
@@ -93,7 +107,7 @@ class Tracer:
                 if loop.time() >= due:
                     due = loop.time() + _LOOK_UP
                     await self.look_up()
-                self._see_late()
+                self._give_up()
                 await self._flush()
             except FAILURES as error:
                 self._trouble.failed(error)
@@ -109,23 +123,47 @@ class Tracer:
                 self._note(event.id, Step("STORED", at, event.channel, event.type, self._who))
 
     def look(self, messages: Sequence[Message], members: Collection[Subscriber]) -> None:
-        """Events were passed on to ``members``."""
-        for message in messages:
-            if self._wanted(message.channel, event_id := message.envelope[_ID]):
-                self._passed_on(event_id.decode(), message, members)
-
-    def _passed_on(self, event_id: str, message: Message, members: Collection[Subscriber]) -> None:
-        at, until = times.wire(times.now()), time.monotonic() + _PATIENCE
-        type_ = msgspec.json.decode(message.envelope, type=_Kind).type
-        self._note(event_id, Step("ROUTED", at, message.channel, type_, self._who))
+        """Events of one channel were passed on to ``members``, just now."""
+        routed = [
+            self._routed(each, event_id)
+            for each in messages
+            if self._wanted(each.channel, event_id := each.envelope[_ID])
+        ]
+        if not routed:
+            return
+        for routed_id, step in routed:
+            self._note(routed_id, step)
+        channel, until = messages[-1].channel, time.monotonic() + _PATIENCE
         sockets: Iterable[Any] = islice(members, _WRITES_AT_MOST)
         for socket in sockets:
-            step = _write(socket, at, message.channel, type_, self._who)
-            if socket.outbox_bytes and len(self._late) < _NOTED_AT_MOST:
-                self._late.append(_Late(event_id, step, socket, until))
-                self._wake.set()
+            late = _Late([(id_, _write(socket, step)) for id_, step in routed], until)
+            written = socket.written(channel, partial(self._settle, late))
+            if written is None:
+                self._wait_for(late)
             else:
-                self._note(event_id, step)
+                self._note_writes(late, written=written)
+
+    def _routed(self, message: Message, event_id: bytes) -> tuple[str, Step]:
+        at = times.wire(times.now())
+        type_ = msgspec.json.decode(message.envelope, type=_Kind).type
+        return event_id.decode(), Step("ROUTED", at, message.channel, type_, self._who)
+
+    def _wait_for(self, late: _Late) -> None:
+        if len(self._late) >= _NOTED_AT_MOST:
+            metrics.TRACES_LOST.add(len(late.steps))
+            return
+        self._late[late] = None
+        self._wake.set()
+
+    def _settle(self, late: _Late, written: bool) -> None:
+        if late in self._late:
+            del self._late[late]
+            self._note_writes(late, written=written)
+
+    def _note_writes(self, late: _Late, *, written: bool) -> None:
+        at = times.wire(times.now()) if written else None
+        for event_id, step in late.steps:
+            self._note(event_id, msgspec.structs.replace(step, at=at))
 
     def _wanted(self, channel: str, event_id: bytes) -> bool:
         if channel in self._watched:
@@ -150,17 +188,12 @@ class Tracer:
             self._tailed.setdefault(step.channel, []).append(msgspec.json.encode(entry))
         self._wake.set()
 
-    def _see_late(self) -> None:
-        """Notes the writes that have happened since, and those that never will."""
-        late, self._late = self._late, []
-        at, now = times.wire(times.now()), time.monotonic()
-        for each in late:
-            if not each.socket.outbox_bytes:
-                self._note(each.event_id, msgspec.structs.replace(each.step, at=at))
-            elif now > each.until:
-                self._note(each.event_id, msgspec.structs.replace(each.step, at=None))
-            else:
-                self._late.append(each)
+    def _give_up(self) -> None:
+        """Notes the writes that nobody waits for any more."""
+        now = time.monotonic()
+        over = list(takewhile(lambda late: late.until < now, self._late))
+        for each in over:
+            self._settle(each, written=False)
 
     async def _flush(self) -> None:
         traced, self._traced = self._traced, {}
@@ -184,6 +217,7 @@ class Tracer:
         await asyncio.sleep(_FLUSH)
 
 
-def _write(socket: Any, at: str, channel: str, type_: str, who: str) -> Step:
-    user = socket.principal.user_id
-    return Step("WRITTEN", at, channel, type_, who, socket.sid, user, socket.door)
+def _write(socket: Written, routed: Step) -> Step:
+    return msgspec.structs.replace(
+        routed, step="WRITTEN", sid=socket.sid, user_id=socket.principal.user_id, door=socket.door
+    )

@@ -137,25 +137,29 @@ class SlowLine(ABC):
         assert list(mark.offsets) == list(self.positions.values()), "not what it has read"
 
 
-class _OverWebSocket(SlowLine):
+class OverWebSocket(SlowLine):
+    """Over WebSocket."""
+
     def __init__(self, raw: Raw) -> None:
         super().__init__()
-        self._raw = raw
+        self.raw = raw
 
     async def packets(self) -> list[str]:
-        frame = await self._raw.frame()
+        frame = await self.raw.frame()
         if frame is None or frame.opcode == CLOSE:
             self.ended = True
             self.close_code = frame and int.from_bytes(frame.payload, "big")
-            self._raw.writer.close()
+            self.raw.writer.close()
             return []
         return [frame.payload.decode()]
 
     async def send(self, packet: str) -> None:
-        self._raw.send(masked(packet.encode()))
+        self.raw.send(masked(packet.encode()))
 
 
-class _OverPolling(SlowLine):
+class OverPolling(SlowLine):
+    """Over polling."""
+
     def __init__(self, found: Endpoint, sid: str) -> None:
         super().__init__()
         self._endpoint = found
@@ -175,12 +179,12 @@ async def slow_line(port: int, transport: str, **auth: Any) -> AsyncIterator[Slo
     """A connection that was greeted. The system buffers little for it."""
     if transport == "polling":
         async with endpoint(f"http://127.0.0.1:{port}", "socket.io") as found:
-            yield await _greeted(_OverPolling(found, await found.open()), auth)
+            yield await _greeted(OverPolling(found, await found.open()), auth)
         return
     raw = await connect(port, receive_buffer=4096, limit=512)
     try:
         raw.send(handshake(path="/socket.io/?EIO=4&transport=websocket"))
-        yield await _greeted(_OverWebSocket(await raw.answered()), auth)
+        yield await _greeted(OverWebSocket(await raw.answered()), auth)
     finally:
         raw.writer.transport.abort()
 

@@ -8,10 +8,16 @@ if not found then
   return 0
 end
 if ARGV[1] == 'replay' then
+  local kept = {}
   for index = 1, #found[2], 2 do
-    if found[2][index] == 'p' then
-      redis.call('XADD', KEYS[2], '*', 'p', found[2][index + 1])
+    local name = found[2][index]
+    if name == 'p' or name == 't' then
+      kept[#kept + 1] = name
+      kept[#kept + 1] = found[2][index + 1]
     end
+  end
+  if #kept > 0 then
+    redis.call('XADD', KEYS[2], '*', unpack(kept))
   end
 end
 redis.call('XDEL', KEYS[1], ARGV[2])

@@ -12,7 +12,7 @@ import msgspec
 from config.logs import Subject, speak_of
 from hub import metrics
 from hub.delivery.message import Message, Notice, Reset, Run
-from hub.delivery.outbox import Entry
+from hub.delivery.outbox import Entry, Told
 from hub.domain import codes, times
 from hub.domain.allowance import Allowance
 from hub.domain.events import Position
@@ -40,10 +40,10 @@ class Connection:
     """
 
     __slots__ = (
-        "_after", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes", "_lagging",
-        "_limit", "_live", "_offset", "_probed", "_roster", "_socket", "_summary", "acts",
-        "allowance", "arrival", "began", "client", "due", "ended_by", "on_topics", "principal",
-        "promised", "session", "stay", "unread", "version",
+        "_after", "_asked", "_before", "_channel", "_channels", "_cut", "_held", "_held_bytes",
+        "_lagging", "_limit", "_live", "_offset", "_probed", "_roster", "_socket", "_summary",
+        "acts", "allowance", "arrival", "began", "client", "due", "ended_by", "on_topics",
+        "principal", "promised", "session", "stay", "unread", "version",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +68,7 @@ class Connection:
         self._socket = client.socket
         self._held: list[Message | Reset] | None = []
         self._held_bytes = 0
+        self._asked: list[tuple[str, Told]] | None = None  # who asked after what is held
         self._summary = summary
         self._lagging: Lagging | None = None  # most clients never lag
         self._live = False  # nothing is held, and no channel lags
@@ -277,6 +278,10 @@ class Connection:
         held, self._held = self._held or [], None
         self._live = True
         self.send_backlog([*missed, *held])
+        asked, self._asked = self._asked or (), None
+        for channel, told in asked:
+            if (written := self.written(channel, told)) is not None:
+                told(written)
 
     def send_backlog(self, messages: Sequence[Message | Reset]) -> None:
         """Sends what may be more than the outbox holds, and must be bounded by the caller."""
@@ -339,6 +344,20 @@ class Connection:
     def outbox_bytes(self) -> int:
         """What waits for the client to read it."""
         return self._socket.outbox.bytes
+
+    def written(self, channel: str, told: Told) -> bool | None:
+        """As ``Written.written``."""
+        if self._socket.closed:
+            return False
+        if self._held is not None:
+            self._asked = [*(self._asked or ()), (channel, told)]
+            return None
+        if self._lagging is not None and self._lagging.lags(channel):
+            return False
+        if not self._socket.outbox:
+            return True
+        self._socket.outbox.tell_of_last(told)
+        return None
 
     @property
     def line(self) -> object:

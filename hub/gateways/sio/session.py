@@ -347,8 +347,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
         if abort:
             self.outbox.clear()
         if websocket is not None:
-            websocket.write_all(self.outbox.take(self.outbox.bytes))
-            self.outbox.clear()
+            websocket.write_all(self.outbox.last_words())
             if reason == _reason.PING_TIMEOUT:
                 websocket.abort()  # nobody is there to take a close frame
             else:

@@ -5,18 +5,21 @@ from typing import Any, Final
 
 import msgspec
 
-from hub.broker.backlog import Backlog, is_of
+from hub.broker.backlog import Backlog, Letter, Waiting
 from hub.broker.traces import TraceStore
 from hub.domain import channels, codes, times
 from hub.domain.channels import Kind, parse_channel
 from hub.domain.events import Event
 from hub.domain.notifications import Item
+from hub.domain.patience import COME_BACK
 from hub.domain.traces import Step
 from hub.services.patience import patiently
 from hub.stores.events import Events
 from hub.stores.notifications import Notifications
 
-_LOOKED_AT: Final = 1000  # entries of each partition
+SEARCH: Final = 4.0
+"""Seconds that a trace looks for what is not stored."""
+
 _CREATED: Final = "NOTIFICATION_CREATED"
 
 
@@ -30,11 +33,21 @@ class Traces:
         self._events = events
         self._notifications = notifications
         self._backlog = backlog
+        self._searching = asyncio.Lock()
 
     async def find(self, event_id: str) -> dict[str, Any]:
         """``{id, state, channel, type, acceptedAt, storedAt, nodes, writes, seenAt, readAt}``.
         ``state``: ``STORED``, or ``WAITING`` on a journal, or ``DEAD`` with its letter. What was
-        not noted is None or empty. Raises ``HubError``: NOT_FOUND, UNAVAILABLE."""
+        not noted is None or empty. Raises ``HubError``: NOT_FOUND; UNAVAILABLE, also when so much
+        waits that it cannot be searched within ``SEARCH``."""
+        found = await self._stored(event_id) or await self._on_its_way(event_id)
+        if found is None:  # unless it was stored while it was looked for where it was not any more
+            found = await self._stored(event_id)
+        if found is None:
+            raise codes.HubError(codes.NOT_FOUND, "no event or notification has this id")
+        return found
+
+    async def _stored(self, event_id: str) -> dict[str, Any] | None:
         async with patiently():
             stored, noted = await asyncio.gather(
                 self._events.by_ids([event_id]), self._store.steps(event_id)
@@ -42,7 +55,7 @@ class Traces:
             event = stored.get(event_id)
             steps = [msgspec.json.decode(raw, type=Step) for raw in noted]
             if event is None and not steps:
-                return await self._on_its_way(event_id)
+                return None
             item = None if event is None else await self._item(event)
         return _document(event_id, event, steps, item)
 
@@ -53,18 +66,37 @@ class Traces:
         wanted = str(event.data.get("id", event.id))
         return (await self._notifications.get(channel.subject, [wanted])).get(wanted)
 
-    async def _on_its_way(self, event_id: str) -> dict[str, Any]:
-        """What is not stored: on which journal it waits, or why it is dead."""
-        if waits := await self._backlog.waits(event_id, _LOOKED_AT):
-            partition, entry = waits[0]
-            at = times.wire(times.from_ms(int(entry.partition("-")[0])))
-            return {**_nothing(event_id, "WAITING"), "acceptedAt": at, "partition": partition}
-        for letter in await self._backlog.letters(None, _LOOKED_AT):
-            if is_of(letter.raw, event_id):
-                found = {"id": letter.id, "partition": letter.partition, "reason": letter.reason}
-                at = times.wire(letter.entry.at)
-                return {**_nothing(event_id, "DEAD"), "acceptedAt": at, "dead": found}
-        raise codes.HubError(codes.NOT_FOUND, "no event or notification has this id")
+    async def _on_its_way(self, event_id: str) -> dict[str, Any] | None:
+        """What is not stored: on which journal it waits, or why it is dead. One is looked for at a
+        time: a node's traces together keep the stores no busier than one does."""
+        search = self._backlog.search(event_id)
+        try:
+            async with asyncio.timeout(SEARCH), self._searching:
+                while search.found is None and not search.over:
+                    async with patiently():
+                        await search.step()
+        except TimeoutError:
+            raise _too_much(search.looked) from None
+        if isinstance(search.found, Letter):
+            return _dead(event_id, search.found)
+        return None if search.found is None else _waiting(event_id, search.found)
+
+
+def _too_much(looked: int) -> codes.HubError:
+    said = f"it is not stored, and more waits than could be searched within {SEARCH:.0f} s"
+    said += f": it is not in the {looked / 1_000_000:.0f} MB that were looked at"
+    return codes.HubError(codes.UNAVAILABLE, said, retry_after=COME_BACK)
+
+
+def _waiting(event_id: str, found: Waiting) -> dict[str, Any]:
+    at = times.wire(found.entry.at)
+    return {**_nothing(event_id, "WAITING"), "acceptedAt": at, "partition": found.partition}
+
+
+def _dead(event_id: str, letter: Letter) -> dict[str, Any]:
+    found = {"id": letter.id, "partition": letter.partition, "reason": letter.reason}
+    at = times.wire(letter.entry.at)
+    return {**_nothing(event_id, "DEAD"), "acceptedAt": at, "dead": found}
 
 
 def _nothing(event_id: str, state: str) -> dict[str, Any]:

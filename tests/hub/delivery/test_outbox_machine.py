@@ -35,13 +35,15 @@ class Later:
 
 
 class OutboxMachine(RuleBasedStateMachine):
-    """``waiting``: what the outbox ought to hold. ``backlog``: how many bytes in front of it do
-    not count against the limit."""
+    """``waiting``: what the outbox ought to hold; ``asks``: of each of it, who asked what becomes
+    of it. ``backlog``: how many bytes in front of it do not count against the limit."""
 
     def __init__(self) -> None:
         super().__init__()
         self.outbox = Outbox(1)
         self.waiting: list[Entry] = []
+        self.asks: list[list[list[bool]]] = []
+        self.open: list[list[bool]] = []
         self.backlog = 0
         self.turns = 0
 
@@ -60,6 +62,22 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.outbox.offer(entry) is fits
         if fits:
             self.waiting.append(entry)
+            self.asks.append([])
+
+    def answered(self, asked: list[list[list[bool]]], *, written: bool) -> None:
+        """Whoever asked was told once, and nobody else was."""
+        for answer in (answer for answers in asked for answer in answers):
+            assert answer == [written]
+            self.open = [each for each in self.open if each is not answer]
+        assert all(each == [] for each in self.open)
+
+    @rule()
+    def ask(self) -> None:
+        if self.waiting:
+            answer: list[bool] = []
+            self.outbox.tell_of_last(answer.append)
+            self.asks[-1].append(answer)
+            self.open.append(answer)
 
     @rule(size=sizes)
     def offer_bytes(self, size: int) -> None:
@@ -96,6 +114,8 @@ class OutboxMachine(RuleBasedStateMachine):
             else:
                 assert got is entry
         assert self.turns == turns, "more was made than taken"
+        asked, self.asks = self.asks[: len(taken)], self.asks[len(taken) :]
+        self.answered(asked, written=True)
         size = sum(map(len, expected))
         self.backlog = max(0, self.backlog - size)
         assert size <= at_most or len(taken) == 1
@@ -104,7 +124,10 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(gone=st.sets(st.sampled_from(["job:1", "job:2", "user:1"])))
     def withdraw(self, gone: set[str]) -> None:
         lost = [each for each in self.waiting if isinstance(each, Later) and each.channel in gone]
-        self.waiting = [each for each in self.waiting if each not in lost]
+        kept = [each not in lost for each in self.waiting]
+        dropped = [each for each, stays in zip(self.asks, kept, strict=True) if not stays]
+        self.asks = [each for each, stays in zip(self.asks, kept, strict=True) if stays]
+        self.waiting = [each for each, stays in zip(self.waiting, kept, strict=True) if stays]
         asked: set[str] = set()
 
         def gives_way(channel: str) -> bool:
@@ -114,18 +137,31 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.outbox.withdraw(gives_way) == {each.channel for each in lost}
         assert asked <= set(CHANNELS) - {None}
         assert all(each.made is None for each in lost)
+        self.answered(dropped, written=False)
         self.backlog = min(self.backlog, sum(map(len, self.waiting)))
 
     @rule()
     def clear(self) -> None:
         self.outbox.clear()
+        dropped, self.asks = self.asks, []
         self.waiting, self.backlog = [], 0
+        self.answered(dropped, written=False)
+
+    @rule()
+    def end(self) -> None:
+        words = self.outbox.last_words()
+        for word, entry in zip(words, self.waiting, strict=True):
+            assert word == (entry.made if isinstance(entry, Later) else entry)
+        dropped, self.asks = self.asks, []
+        self.waiting, self.backlog = [], 0
+        self.answered(dropped, written=False)
 
     @invariant()
     def it_holds_what_it_ought_to(self) -> None:
         assert self.outbox.bytes == sum(map(len, self.waiting))
         assert bool(self.outbox) is bool(self.waiting)
         assert (self.outbox._entries is None) is (not self.waiting), "memory for nothing"
+        assert self.outbox._told is None or self.waiting, "memory for nothing"
 
 
 OutboxMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)

@@ -17,10 +17,12 @@ from hub.broker.connect import open_redis
 from hub.broker.traces import KEPT, STEPS_AT_MOST, TraceStore
 from hub.delivery.members import Subscriber
 from hub.delivery.message import Message
+from hub.delivery.outbox import Told
 from hub.delivery.witness import Witness
 from hub.domain import ids, times
 from hub.domain.events import Encoded, Event
 from hub.domain.traces import Sample, Step
+from hub.services import tracing
 from hub.services.tracing import EVENTS_PER_SECOND, Tracer
 from tests.support.wait import eventually
 
@@ -28,13 +30,19 @@ CHANNEL = "user:u1"
 
 
 class Socket:
-    """A connection of ``u1``, of which so much waits."""
+    """A connection of ``u1``. ``written``: what it says of what it was delivered."""
 
     door = "SSE"
 
-    def __init__(self, sid: str, waits: int = 0) -> None:
+    def __init__(self, sid: str, *, written: bool | None = True) -> None:
         self.sid = sid
-        self.outbox_bytes = waits
+        self.told: list[Told] = []
+        self._written = written
+
+    def written(self, channel: str, told: Told) -> bool | None:
+        assert channel in (CHANNEL, "user:u2")
+        self.told.append(told)
+        return self._written
 
     @property
     def principal(self) -> Any:
@@ -124,13 +132,36 @@ async def test_nobody_looks_unless_something_is_traced(settings: Settings) -> No
 
 async def test_a_write_is_done_when_the_client_has_read_what_was_before(settings: Settings) -> None:
     async with scene(settings, 1) as on:
-        slow, quick, event_id = Socket("slow", waits=10), Socket("quick"), ids.uuid7()
+        slow, quick, event_id = Socket("slow", written=None), Socket("quick"), ids.uuid7()
         on.pass_on(event_id, slow, quick)
         assert {each.sid for each in (await on.steps(event_id, 2))[1:]} == {"quick"}
-        slow.outbox_bytes = 0
+        (told,) = slow.told
+        told(True)
+        told(False)  # is too late
         (late,) = [each for each in await on.steps(event_id, 3) if each.sid == "slow"]
         assert late.step == "WRITTEN"
         assert late.at is not None
+
+
+async def test_a_write_that_never_happens_has_no_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(settings, 1) as on:
+        dead, stuck, event_id = Socket("dead", written=None), Socket("stuck"), ids.uuid7()
+        on.pass_on(event_id, dead, Socket("lags", written=False), stuck)
+        dead.told[0](False)
+        found = await on.steps(event_id, 4)
+        assert {each.sid: each.at is None for each in found[1:]} == {
+            "dead": True,
+            "lags": True,
+            "stuck": False,
+        }
+        monkeypatch.setattr(tracing, "_PATIENCE", 0.0)
+        on.pass_on(late := ids.uuid7(), silent := Socket("silent", written=None))
+        assert [each.at is None for each in await on.steps(late, 2)] == [False, True]
+        silent.told[0](True)  # nobody waits for it any more
+        await asyncio.sleep(0)
+        assert on.tracer._noted == 0
 
 
 async def test_traces_are_bounded_and_expire(settings: Settings) -> None:
