@@ -67,7 +67,7 @@ async def fill(redis: Redis, number: int, count: int, size: int, **more: str) ->
         await pipe.execute()
 
 
-@pytest.mark.parametrize("id_", [ids.uuid7(), str(uuid.uuid4())])
+@pytest.mark.parametrize("id_", [ids.uuid7(), str(uuid.uuid4())], ids=["uuid7", "uuid4"])
 async def test_what_waits_is_found_behind_any_number_of_others(redis: Redis, id_: str) -> None:
     for number in range(3):
         await fill(redis, number, 3000, 1000)
@@ -93,7 +93,7 @@ async def test_an_id_that_tells_its_time_is_found_at_once(redis: Redis) -> None:
     assert steps <= 16
 
 
-@pytest.mark.parametrize("id_", [ids.uuid7(), str(uuid.uuid4())])
+@pytest.mark.parametrize("id_", [ids.uuid7(), str(uuid.uuid4())], ids=["uuid7", "uuid4"])
 async def test_it_is_found_also_where_the_clock_was_wrong(redis: Redis, id_: str) -> None:
     await redis.xadd(KEYS.journal(1), {"p": json.dumps({"id": id_})}, id=f"{LONG_AGO}-0")
     found, _ = await searched(redis, id_)
