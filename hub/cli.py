@@ -236,7 +236,8 @@ def audit_unread() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Check the settings and whether Redis and MongoDB answer; exit 1 if anything is wrong."""
+    """Check the settings, whether Redis and MongoDB answer, and whether what is published is read;
+    exit 1 if anything is wrong."""
     import asyncio
 
     from rich.console import Console

@@ -1,4 +1,5 @@
-"""``python -m hub doctor``: is the configuration complete, and do Redis and MongoDB answer?
+"""``python -m hub doctor``: is the configuration complete, do Redis and MongoDB answer, and does
+somebody read what is published?
 
 Reads only. Every problem is told by the variable to change (contract section 1).
 """
@@ -25,9 +26,10 @@ from config.settings import (
 )
 from hub.broker.connect import command, open_redis
 from hub.broker.keys import Keys
-from hub.top import look, stuck
+from hub.top import View, look, stuck, unread
 
 _TIMEOUT = 2.0
+_AGAIN = 1.0
 _OLDEST_REDIS = (6, 2)
 _OLDEST_MONGO = (6, 0)
 
@@ -45,7 +47,8 @@ class Report:
 
 
 async def examine(env: Mapping[str, str] | None = None) -> Report:
-    """Check the settings, then each server whose variable is usable; takes about 2 s at most."""
+    """Check the settings, then each server whose variable is usable; takes about 2 s at most, or
+    5 where a partition is not read: that must be so twice."""
     environ = dict(os.environ if env is None else env)
     report = Report()
     try:
@@ -102,9 +105,14 @@ async def _redis(settings: Settings, report: Report) -> None:
         return
     where = mask_url(settings.redis_url)
     try:
-        async with asyncio.timeout(_TIMEOUT), open_redis(settings.redis_url) as client:
-            info = await command(client.info())
-            view = await look(client, Keys(settings.partitions))
+        async with open_redis(settings.redis_url) as client:
+            async with asyncio.timeout(_TIMEOUT):
+                info = await command(client.info())
+                view = await look(client, Keys(settings.partitions))
+            if _lacks_readers(view):  # unless they are changing hands just now
+                await asyncio.sleep(_AGAIN)
+                async with asyncio.timeout(_TIMEOUT):
+                    view = await look(client, Keys(settings.partitions))
     except (RedisError, OSError, ValueError) as error:
         reason = str(error) or f"no answer within {_TIMEOUT:.0f} s"
         report.problems.append(Problem("HUB_REDIS_URL", f"{where} cannot be used: {reason}"))
@@ -122,10 +130,22 @@ async def _redis(settings: Settings, report: Report) -> None:
     waiting = sum(each.entries for each in view.partitions)
     dead = sum(each.dead for each in view.partitions)
     report.fine.append(("cluster", f"{len(view.nodes)} nodes, {view.workers} ingest workers"))
-    report.fine.append(("journals", f"{waiting} publications wait"))
+    not_read = unread(view.partitions)
+    report.fine.append(("journals", f"{waiting} publications wait, {not_read}"))
     report.warnings += stuck(view.partitions)
+    if _lacks_readers(view):
+        advice = "start `python -m workers.ingest` with the HUB_REDIS_URL and HUB_PARTITIONS of the"
+        message = f"{where}: {not_read}, so what is published there waits: {advice} nodes"
+        report.problems.append(Problem("HUB_REDIS_URL", message))
     if dead:
         report.warnings.append(f"{dead} dead letters: see `python -m hub admin dead`")
+
+
+def _lacks_readers(view: View) -> bool:
+    """Whether something runs, and yet not every partition is read. Before anything is started
+    nobody expects that it is."""
+    runs = view.nodes or view.workers
+    return bool(runs) and any(each.reader is None for each in view.partitions)
 
 
 async def _mongo(settings: Settings, report: Report) -> None:

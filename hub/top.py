@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -22,12 +23,14 @@ from hub.broker.keys import Keys
 from hub.broker.nodes import Nodes, this_node
 from hub.domain import times
 from hub.services.admin.stats import Figures, together
+from hub.services.ingest.worker import LEASE
 from hub.services.patience import FAILURES
 
 WAITS_TOO_LONG: Final = 30.0
 """Seconds after which a partition whose oldest publication waits is stuck."""
 
 _EVERY: Final = 2.0
+_WIDE: Final = 100  # columns
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _HISTORY: Final = 60
 
@@ -48,12 +51,14 @@ async def look(redis: Redis, keys: Keys) -> View:
     ids = [node.id for node in await Nodes(redis, this_node("")).alive()]
     figures = [msgspec.json.decode(raw, type=Figures) for raw in await store.get(ids)]
     history = [msgspec.json.decode(raw) for raw in await store.history(_HISTORY)]
-    return View(figures, await backlog.partitions(), await backlog.workers(), history)
+    return View(figures, await backlog.partitions(), await backlog.workers(LEASE), history)
 
 
-def drawn(view: View) -> Group:
-    """As it is printed."""
-    return Group(_headline(view), _nodes(view), _journals(view))
+def drawn(view: View, width: int) -> Group:
+    """As it is printed, so many columns wide; 80 are enough."""
+    return Group(
+        _headline(view), Text(), _nodes(view, wide=width >= _WIDE), Text(), _journals(view)
+    )
 
 
 async def run(settings: Settings, *, once: bool) -> None:
@@ -61,12 +66,12 @@ async def run(settings: Settings, *, once: bool) -> None:
     keys, console = Keys(settings.partitions), Console()
     async with open_redis(settings.redis_url or "") as redis:
         if once:
-            console.print(drawn(await look(redis, keys)))
+            console.print(drawn(await look(redis, keys), console.width))
             return
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
                 try:
-                    shown: Any = drawn(await look(redis, keys))
+                    shown: Any = drawn(await look(redis, keys), console.width)
                 except FAILURES as error:
                     shown = Text(f"Redis cannot be asked: {error}", style="red")
                 live.update(shown, refresh=True)
@@ -85,47 +90,53 @@ def stuck(partitions: Sequence[Partition]) -> list[str]:
     return found
 
 
-def _headline(view: View) -> Table:
+def unread(partitions: Sequence[Partition]) -> str:
+    """How many of them no ingest worker reads, in words."""
+    count = sum(each.reader is None for each in partitions)
+    return f"{count} of {len(partitions)} partitions are not read"
+
+
+def _headline(view: View) -> Text:
     rate = view.history[-1]["cluster"]["publicationsPerSecond"] if view.history else 0.0
     all_ = together(view.nodes, rate)
     jobs = view.history[-1]["jobs_live"] if view.history else 0
     curve = _curve([each["cluster"]["deliveriesPerSecond"] for each in view.history])
-    table = Table.grid(padding=(0, 3))
     doors = ", ".join(f"{count} {door}" for door, count in all_["connections"].items())
-    table.add_row(
+    found = [
         f"[b]{len(view.nodes)}[/b] nodes, [b]{view.workers}[/b] workers",
         f"[b]{doors}[/b] of {all_['users']} users",
-        f"[b]{jobs}[/b] jobs live",
-    )
-    table.add_row(
-        f"stored/s [b]{all_['publicationsPerSecond']}[/b]",
-        f"deliveries/s [b]{all_['deliveriesPerSecond']}[/b] {curve}",
-        f"latency {_latency(all_)}",
-    )
-    return table
+        f"[b]{jobs}[/b] jobs live\nstored/s [b]{all_['publicationsPerSecond']}[/b]",
+        f"deliveries/s [b]{all_['deliveriesPerSecond']}[/b]",
+        f"latency {_latency(all_)} ms",
+    ]
+    last = f"\n{curve}" if curve else ""
+    return Text.from_markup("   ".join(found) + last)
 
 
-def _nodes(view: View) -> Table:
+def _nodes(view: View, *, wide: bool) -> Table:
+    """``wide``: with what there is no room for on 80 columns. A name too long is folded."""
     table = Table(title="Nodes", title_justify="left", box=None, pad_edge=False)
-    for name in ("node", "up since", "sockets", "users", "channels", "deliveries/s"):
-        table.add_column(name)
-    for name in ("p50 / p99", "outbox", "slow", "memory", "cpu", ""):
-        table.add_column(name)
+    table.add_column("node", overflow="fold")
+    for name in ("up", "sockets", *(("users", "channels") if wide else ()), "deliv/s"):
+        table.add_column(name, no_wrap=True, justify="right")
+    for name in ("p50/p99 ms", "outbox", *(("slow",) if wide else ()), "memory", "cpu"):
+        table.add_column(name, no_wrap=True, justify="right")
+    now = times.now()
     for node in view.nodes:
         wire = node.wire()
+        doors = [str(count) for count in wire["connections"].values()]
+        up = _duration((now - datetime.fromisoformat(node.started_at)).total_seconds())
         table.add_row(
             node.id,
-            node.started_at[:19],
-            " / ".join(str(count) for count in wire["connections"].values()),
-            str(node.users),
-            str(node.channels),
-            str(node.deliveries_per_second),
+            Text("draining", style="yellow") if node.draining else up,
+            "/".join(doors) if wide else str(sum(map(int, doors))),
+            *((str(node.users), str(node.channels)) if wide else ()),
+            f"{node.deliveries_per_second:.0f}",
             _latency(wire),
             _size(node.outbox_bytes),
-            str(node.slow_consumers),
+            *((str(node.slow_consumers),) if wide else ()),
             _size(node.memory_bytes),
             f"{node.cpu_percent:.0f} %",
-            "draining" if node.draining else "",
         )
     return table
 
@@ -133,9 +144,8 @@ def _nodes(view: View) -> Table:
 def _journals(view: View) -> Group:
     waiting = sum(each.entries for each in view.partitions)
     dead = sum(each.dead for each in view.partitions)
-    unread = sum(each.reader is None for each in view.partitions)
-    line = f"Journals: {waiting} wait, {dead} dead letters, {unread} of "
-    line += f"{len(view.partitions)} partitions are not read ({times.wire(times.now())[11:19]} UTC)"
+    line = f"Journals: {waiting} wait, {dead} dead letters, {unread(view.partitions)}"
+    line += f" ({times.wire(times.now())[11:19]} UTC)"
     return Group(Text(line), *(Text(each, style="red") for each in stuck(view.partitions)))
 
 
@@ -143,11 +153,25 @@ def _latency(figures: dict[str, Any]) -> str:
     found = figures["latencyMs"]
     if found["p50"] is None:
         return "-"
-    return f"{found['p50']:.1f} / {found['p99']:.1f} ms"
+    return "/".join(f"{each:.{each < 100:d}f}" for each in (found["p50"], found["p99"]))
+
+
+def _duration(seconds: float) -> str:
+    """Its two greatest units: ``42s``, ``5m03s``, ``3h12m``, ``2d04h``."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours:02d}h"
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
 def _size(count: int) -> str:
-    return f"{count / 1_000_000:.1f} MB" if count else "0"
+    if count < 100_000:
+        return f"{count / 1000:.0f} kB" if count else "0"
+    return f"{count / 1_000_000:.{0 if count >= 10_000_000 else 1}f} MB"
 
 
 def _curve(values: Sequence[float]) -> str:

@@ -117,9 +117,10 @@ class Backlog:
         """Looking for the publication with this id, in lower case."""
         return Search(self._redis, self._keys, id_)
 
-    async def workers(self) -> int:
-        """How many ingest workers there are, about."""
-        return int(await command(self._redis.zcard(INGEST_WORKERS)))
+    async def workers(self, within: float) -> int:
+        """How many ingest workers have shown life within so many seconds."""
+        since = time.time() - within
+        return int(await command(self._redis.zcount(INGEST_WORKERS, since, "+inf")))
 
 
 class Waiting(Struct, frozen=True):

@@ -146,6 +146,10 @@ async def test_a_stuck_partition_is_named(system: System) -> None:
             return await redis.get(keys.lease(7)) is None
 
         await eventually(unread)
+        said = await shell.text("! python -m hub doctor 2>&1")
+        assert "16 of 16 partitions are not read, so what is published there waits" in said
+        assert "HUB_REDIS_URL: " in said
+        assert "1 nodes, 0 ingest workers" in said, "the one that was killed is none"
         await redis.xadd(keys.journal(7), {"p": b"{}"}, id="1-1")  # in 1970
         said = " ".join((await shell.text(doctor)).split())
         assert "partition 07: 1 publications wait" in said
@@ -164,7 +168,9 @@ async def test_a_stuck_partition_is_named(system: System) -> None:
             return await redis.xlen(keys.journal(7)) == 0
 
         await eventually(mended)
-        assert "partition 07: " not in await shell.text(doctor)
+        said = await shell.text(doctor.removesuffix("|| true"))
+        assert "partition 07: " not in said
+        assert "0 of 16 partitions are not read" in " ".join(said.split())
 
 
 @pytest.mark.timeout(60)
@@ -190,3 +196,6 @@ async def test_acting_from_a_shell_is_recorded(system: System) -> None:
         (f'python -m hub admin trace \'{{"eventId": "{ids.uuid7()}"}}\'', "NOT_FOUND"),
     ):
         assert why in await shell.text(f"! {step} 2>&1")
+    follow = "python -m hub admin stats --follow"
+    shown = await shell.text(f"{follow} | head -n 1; {follow} | true; exit ${{PIPESTATUS[0]}}")
+    assert shown == "{\n", "and it ends quietly when nobody reads any more"

@@ -126,6 +126,8 @@ def test_doctor_is_content_with_what_works(settings: Settings) -> None:
     assert "Redis" in done.stdout
     assert "MongoDB" in done.stdout
     assert SECRET not in done.stdout
+    assert "16 of 16 partitions are not read" in " ".join(done.stdout.split())
+    assert "0 nodes, 0 ingest workers" in done.stdout, "so nobody expects that they are"
 
 
 def test_doctor_shows_every_limit_and_what_sets_it(settings: Settings) -> None:
@@ -185,3 +187,11 @@ def test_serve_says_in_one_line_that_it_cannot_listen(host: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert f"cannot listen on {host}:{port}" in done.stderr
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "http://no.such.host.invalid", "h"])
+def test_admin_says_which_address_it_cannot_reach(url: str, free_port: int) -> None:
+    done = hub("admin", "stats", "--token", "x", HUB_URL=url.format(port=free_port))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert f"{url.format(port=free_port)} cannot be reached" in done.stderr

@@ -69,14 +69,21 @@ class Traces:
     async def _on_its_way(self, event_id: str) -> dict[str, Any] | None:
         """What is not stored: on which journal it waits, or why it is dead. One is looked for at a
         time: a node's traces together keep the stores no busier than one does."""
-        search = self._backlog.search(event_id)
+        search, loop = self._backlog.search(event_id), asyncio.get_running_loop()
+        deadline = loop.time() + SEARCH
         try:
-            async with asyncio.timeout(SEARCH), self._searching:
-                while search.found is None and not search.over:
-                    async with patiently():
-                        await search.step()
+            async with asyncio.timeout_at(deadline):
+                await self._searching.acquire()
         except TimeoutError:
-            raise _too_much(search.looked) from None
+            raise _too_much(0) from None
+        try:
+            while search.found is None and not search.over:
+                if loop.time() >= deadline:  # not left to a cancellation, which a client may miss
+                    raise _too_much(search.looked)
+                async with patiently():
+                    await search.step()
+        finally:
+            self._searching.release()
         if isinstance(search.found, Letter):
             return _dead(event_id, search.found)
         return None if search.found is None else _waiting(event_id, search.found)

@@ -71,10 +71,10 @@ async def fill(redis: Redis, number: int, count: int, size: int, **more: str) ->
 async def test_what_waits_is_found_behind_any_number_of_others(redis: Redis, id_: str) -> None:
     for number in range(3):
         await fill(redis, number, 3000, 1000)
-    entry = await redis.xadd(KEYS.journal(2), {"p": json.dumps({"id": id_.upper()})})
+    await redis.xadd(KEYS.journal(2), {"p": (raw := json.dumps({"id": id_.upper()}))})
     found, steps = await searched(redis, id_)
     assert isinstance(found, Waiting)
-    assert (found.partition, found.entry.id) == (2, entry.decode())
+    assert (found.partition, found.entry.raw) == (2, raw.encode())
     assert steps < 80
     nothing, steps = await searched(redis, str(uuid.uuid4()))
     assert nothing is None

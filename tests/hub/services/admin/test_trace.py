@@ -63,7 +63,7 @@ async def test_where_there_is_no_time_to_look_at_all_nobody_says_that_there_is_n
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await scene.wait_in_line(3, *(other() for _ in range(2000)), last := other(), size=1000)
-    monkeypatch.setattr(trace, "SEARCH", 0.005)
+    monkeypatch.setattr(trace, "SEARCH", 0.0)
     refused = await scene.refusal(last)
     assert refused.code is codes.UNAVAILABLE
     assert "MB that were looked at" in refused.message
