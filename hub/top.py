@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from redis.asyncio import Redis
 from rich.console import Console, Group
 from rich.live import Live
@@ -21,6 +20,7 @@ from hub.broker.connect import open_redis
 from hub.broker.figures import FiguresStore
 from hub.broker.keys import Keys
 from hub.broker.nodes import Nodes, this_node
+from hub.broker.records import Records, Shape
 from hub.domain import times
 from hub.services.admin.stats import Figures, together
 from hub.services.ingest.worker import LEASE
@@ -49,9 +49,15 @@ async def look(redis: Redis, keys: Keys) -> View:
     """The state of now. Raises ``redis.RedisError``."""
     store, backlog = FiguresStore(redis), Backlog(redis, keys)
     ids = [node.id for node in await Nodes(redis, this_node("")).alive()]
-    figures = [msgspec.json.decode(raw, type=Figures) for raw in await store.get(ids)]
-    history = [msgspec.json.decode(raw) for raw in await store.history(_HISTORY)]
-    return View(figures, await backlog.partitions(), await backlog.workers(LEASE), history)
+    figures, moments = Records("figures", Figures), Records("history", dict[str, Any])
+    nodes = _readable(figures, await store.get(ids))
+    history = _readable(moments, await store.history(_HISTORY))
+    return View(nodes, await backlog.partitions(), await backlog.workers(LEASE), history)
+
+
+def _readable(records: Records[Shape], found: Iterable[bytes]) -> list[Shape]:
+    read = (records.read(raw, "") for raw in found)
+    return [each for each in read if each is not None]
 
 
 def drawn(view: View, width: int) -> Group:

@@ -17,6 +17,7 @@ from hub.domain.publications import AnyPublication
 from hub.telemetry import is_traceparent
 
 GROUP: Final = "ingest"
+_LATEST: Final = 4_102_444_800_000  # ms, 2100: whoever appends may give an entry any id
 _DEAD_KEPT: Final = 10_000  # per partition; older ones are dropped
 _APPEND_ONCE: Final = Script("append_once")
 _READ: Final = Script("read_journal")
@@ -200,6 +201,6 @@ def _flat(found: Any) -> list[Any]:
 def entry_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
     """The publication of a journal's entry."""
     text = entry_id.decode()
-    at = times.from_ms(int(text.partition("-")[0]))
+    at = times.from_ms(min(int(text.partition("-")[0]), _LATEST))
     trace = fields.get(b"t", b"").decode(errors="replace")
     return Entry(text, fields.get(b"p", b""), at, trace if is_traceparent(trace) else "")

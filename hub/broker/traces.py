@@ -63,10 +63,12 @@ class TraceStore:
         """The channels that have a tail now; forgets those whose time is over."""
         found = await command(self._redis.hgetall(key_names.TAILS))
         now = time.time() * 1000
-        over = [channel for channel, until in found.items() if int(until) < now]
+        over = [channel for channel, until in found.items() if not _later(until, now)]
         if over:
             await command(self._redis.hdel(key_names.TAILS, *over))
-        return frozenset(channel.decode() for channel in found if channel not in over)
+        return frozenset(
+            channel.decode(errors="replace") for channel in found if channel not in over
+        )
 
     async def tail_end(self, channel: str) -> bytes:
         """Where the tail of a channel ends now."""
@@ -76,4 +78,12 @@ class TraceStore:
     async def tail(self, channel: str, after: bytes) -> list[tuple[bytes, bytes]]:
         """What was added to a tail since, as (place, step)."""
         found = await command(self._redis.xrange(key_names.tail(channel), min=b"(" + after))
-        return [(place, fields[b"s"]) for place, fields in found]
+        return [(place, fields.get(b"s", b"")) for place, fields in found]
+
+
+def _later(until: bytes, now: float) -> bool:
+    """Whether a time is still to come; what is none is over."""
+    try:
+        return int(until) >= now
+    except ValueError:
+        return False

@@ -87,3 +87,14 @@ async def test_what_was_read_is_pending_until_it_is_acknowledged(
     assert await here.pending(10) == [first, second]
     await here.acknowledge([first])
     assert await here.pending(10) == [second]
+
+
+async def test_an_entry_may_have_any_id(stores: Opened) -> None:
+    """Whoever appends may give one that is no time: that is nothing to fail at, again and again."""
+    one, last = reader(stores, None), f"{10**17}-0"
+    assert await one.next(10, None) == []
+    await stores.redis.xadd(stores.keys.journal(PARTITION), {"p": ONE.encode()}, id=last)
+    (entry,) = await one.next(10, None)
+    assert (entry.id, entry.raw) == (last, ONE.encode())
+    await stores.drain(stores.ingest(), redelivered=True)
+    assert await stores.db["events"].count_documents({"_id": str(ONE.id)}) == 1
