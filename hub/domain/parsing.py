@@ -25,7 +25,7 @@ from hub.domain.publications import (
     StatusChanged,
     TopicEvent,
 )
-from hub.domain.shapes import explain
+from hub.domain.shapes import explain, not_json
 
 _HIDING: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 _SCHEME: Final = re.compile(r"([^/?#:]*):")
@@ -55,7 +55,7 @@ def parse_publication(raw: bytes | str) -> AnyPublication:
     except msgspec.ValidationError as error:
         raise explain(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise codes.invalid("payload", f"not JSON: {error}") from None
+        raise not_json("payload", body, error) from None
 
 
 def parse_item(item: object) -> AnyPublication:
