@@ -20,6 +20,12 @@ class Code:
     retry: bool
     message: str
 
+    @property
+    def reconnect(self) -> bool:
+        """Whether a client that was sent away comes back by itself. From being idle its user
+        brings it back."""
+        return self.retry and self is not IDLE_TIMEOUT
+
 
 UNAUTHENTICATED: Final = Code("UNAUTHENTICATED", 401, 4501, False, "a valid token is required")
 TOKEN_EXPIRED: Final = Code("TOKEN_EXPIRED", 401, 4101, True, "the token has expired")

@@ -28,7 +28,7 @@ from hub.domain.publications import (
     StatusChanged,
     TopicEvent,
 )
-from hub.domain.shapes import explain
+from hub.domain.shapes import explain, not_json
 
 _LINK: Final = re.compile(LINK)
 _KINDS: Final = "must be JOB, NOTIFICATION, ACTIVITY or EVENT"
@@ -57,7 +57,7 @@ def parse_publication(raw: bytes | str) -> AnyPublication:
     except msgspec.ValidationError as error:
         raise explain(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise codes.invalid("payload", f"not JSON: {error}") from None
+        raise not_json("payload", body, error) from None
 
 
 def parse_item(item: object) -> AnyPublication:

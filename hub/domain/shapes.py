@@ -15,6 +15,7 @@ DEEPEST: Final = 40
 
 _PATH: Final = re.compile(r" - at `(?P<path>[^`]*)`")
 _PATTERN: Final = re.compile(r"(?<=matching regex )'.*'")
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _FIELD: Final = re.compile(r"(?:unknown field|required field) `(?P<field>[^`]+)`")
 
 
@@ -73,5 +74,18 @@ def _as_documented(pattern: re.Match[str]) -> str:
     return pattern[0].replace("\\\\", "\\").replace(r"\Z", "$")
 
 
-def _no_text() -> codes.HubError:
-    return codes.invalid("payload", "holds what is no Unicode text")
+def not_json(field: str, raw: bytes, error: Exception) -> codes.HubError:
+    """INVALID_REQUEST for what could not be decoded, with the reason. ``error``: the decoder's; of
+    half a surrogate pair it says that the input ends too early."""
+    if _SURROGATE.search(raw):
+        try:
+            require_text(json.loads(raw))
+        except codes.HubError:
+            return _no_text(field)
+        except (ValueError, RecursionError):
+            pass
+    return codes.invalid(field, f"not JSON: {error}")
+
+
+def _no_text(field: str = "payload") -> codes.HubError:
+    return codes.invalid(field, "holds half of a surrogate pair, which is no Unicode text")

@@ -1,10 +1,15 @@
 """Instants and durations in the forms the wire uses: ``2026-01-28T10:15:30.123Z``, ``PT7M``."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
+_INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
 
 
 def from_ms(ms: int) -> datetime:
@@ -34,10 +39,11 @@ def wire_or_none(at: datetime | None) -> str | None:
 
 
 def parse_instant(text: str) -> datetime | None:
-    """The instant an ISO 8601 text names, or None if it names none. No zone means UTC."""
+    """The instant that a text of RFC 3339 names, with its zone; None for any other text."""
+    if not _INSTANT.fullmatch(text):
+        return None
     try:
-        at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

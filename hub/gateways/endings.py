@@ -1,10 +1,11 @@
-"""Why connections end: counted, and a line in the log for each."""
+"""Why connections end: said to the client, counted, and a line in the log for each."""
 
 import time
-from typing import Final
+from typing import Any, Final
 
 from config.logs import get_logger
 from hub import metrics
+from hub.domain import codes
 from hub.gateways.present import Present
 
 _log = get_logger(__name__)
@@ -33,3 +34,14 @@ def note_end(connection: Present, reason: str) -> None:
         reason=why,
         seconds=round(time.time() - connection.began, 1),
     )
+
+
+def closing_fields(
+    code: codes.Code, retry_after: float | None, message: str | None = None
+) -> dict[str, Any]:
+    """The payload of ``closing``, at every door that has one."""
+    fields: dict[str, Any] = {"code": code.name, "message": message or code.message}
+    fields["reconnect"] = code.reconnect
+    if retry_after is not None:
+        fields["retryAfter"] = retry_after
+    return fields

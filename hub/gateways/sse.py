@@ -14,6 +14,7 @@ from aiohttp import web
 from hub.delivery.message import Message, Notice, Reset, sse
 from hub.domain import codes
 from hub.gateways import upgrade
+from hub.gateways.endings import closing_fields
 from hub.gateways.http.headers import head
 from hub.gateways.http.origins import GRANTED
 from hub.gateways.stream import JobStream
@@ -124,12 +125,9 @@ class EventStream(JobStream):
         self._last("end", {"channel": self.channel})
 
     def say_closing(self, code: codes.Code, retry_after: float | None, message: str | None) -> None:
-        fields: dict[str, Any] = {"code": code.name, "message": message or code.message}
-        fields["reconnect"] = code.retry
         if retry_after is not None:
-            fields["retryAfter"] = retry_after
             self._say(b"retry: %d\n" % (retry_after * 1000))
-        self._last("closing", fields)
+        self._last("closing", closing_fields(code, retry_after, message))
 
     def ping(self) -> None:
         """A comment; that it could be written is all that is known of the client."""

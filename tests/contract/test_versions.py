@@ -97,6 +97,7 @@ async def test_http_says_what_it_spoke_and_until_when(
         for said in ({"Hub-Version": "3"}, {"Hub-Version": "one"}, {"Hub-Version": "9" * 99}):
             async with http.get(url, headers=said) as answer:
                 assert answer.status == 400
+                assert answer.headers["Hub-Version"] == "2"
                 problem = await answer.json()
                 assert problem["errorCode"] == codes.UNSUPPORTED_VERSION.name
                 assert problem["details"] == SUPPORTED

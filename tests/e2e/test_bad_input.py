@@ -174,6 +174,18 @@ BAD_REQUESTS: list[tuple[str, str, bytes | str, int, str]] = [
         400,
         "INVALID_REQUEST",
     ),
+    *(
+        (method, path, body, 400, "INVALID_REQUEST")
+        for method, path in (
+            ("POST", "/v1/tickets"),
+            ("PUT", "/v1/topics/t/subscribers/u1"),
+            ("DELETE", "/v1/topics/t/subscribers/u1"),
+            ("GET", "/v1/notifications/unread-count"),
+            ("GET", f"/v1/jobs/{JOB}/progress"),
+            ("GET", "/v1/jobs"),
+        )
+        for body in (b'{"x":1}', b"garbage", b"[]", b"\0", b"{}" * 33, b"{}" + b" " * (1 << 21))
+    ),
 ]
 
 
@@ -192,9 +204,40 @@ async def test_bad_requests(system: System, http: ClientSession) -> None:
     await answers(http, f"{system.url}/v1/jobs/{JOB}/progress", headers)
 
 
+async def test_a_resource_without_a_body_takes_an_empty_one(
+    system: System, http: ClientSession
+) -> None:
+    headers = {"Authorization": f"Bearer {system.token()}"}
+    for body in (b"", b"{}", b" {\n} ", b" "):
+        data = BytesIO(body)
+        async with http.post(f"{system.url}/v1/tickets", data=data, headers=headers) as answer:
+            assert answer.status == 201, body
+
+
+async def test_half_a_character_is_named_as_that(system: System, http: ClientSession) -> None:
+    headers = {"Authorization": f"Bearer {system.token(roles=('user', 'service'))}"}
+    half = b'{"ids":["\\ud83d"],"as":"READ"}'
+    url = f"{system.url}/v1/notifications/mark"
+    async with http.post(url, data=half, headers=headers) as answer:
+        assert answer.status == 400
+        [detail] = (await answer.json())["details"]
+    assert (detail["field"], "surrogate" in detail["message"]) == ("body", True)
+
+
 BAD_PARAMETERS = {
     "limit": ("0", "-1", "1001", "ten", "", "1&limit=2"),
-    "since": ("yesterday", "", "0", "2026-13-01T00:00:00Z", "$gt", "2026-01-01&since=2026-01-02"),
+    "since": (
+        "yesterday",
+        "",
+        "0",
+        "2026-13-01T00:00:00Z",
+        "$gt",
+        "2026-W01-1",
+        "20260101T000000Z",
+        "2026-01-01T00:00:00",
+        "2026-01-01T00:00:00Z%00",
+        "2026-01-01&since=2026-01-02",
+    ),
     "type": ("NOPE", "", "JOB_FAILED&type=$ne"),
     "cursor": ("", "%00", "é", "bzE", "OjE", "ZTE6LTE", "ZTE6MDE"),
     **dict.fromkeys(("since[$gt]", "limit[$ne]", "type[$in]", "cursor[]", "$where", "Limit"), "1"),

@@ -54,7 +54,7 @@ class HistoryQuery(Struct, forbid_unknown_fields=True):
         Annotated[
             str,
             Meta(
-                description="Only what came after this ISO 8601 instant; no zone means UTC.",
+                description="Only what came after this instant (RFC 3339, with a zone).",
                 extra_json_schema={"format": "date-time"},
             ),
         ]
@@ -207,7 +207,7 @@ class JobResources:
             wanted = query(request, HistoryQuery, repeatable=frozenset({"type"}))
             since = None if wanted.since is None else times.parse_instant(wanted.since)
             if wanted.since is not None and since is None:
-                raise codes.invalid("since", "must be an ISO 8601 instant")
+                raise codes.invalid("since", "must be an instant of RFC 3339, with a zone")
             if unknown := set(wanted.type) - JOB_EVENT_DATA.keys():
                 raise codes.invalid("type", f"unknown event type {min(unknown)[:64]!r}")
             page = await self._jobs.history(

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from hub.domain import codes, ids
 from hub.gateways.http.problems import Handler
-from hub.gateways.http.request import expected
+from hub.gateways.http.request import expected, no_body
 
 EVERY_OPERATION: Final = (codes.INTERNAL,)
 """What every operation may be refused with."""
@@ -72,9 +72,25 @@ class Operation(Struct, frozen=True, kw_only=True):
 def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
     """How aiohttp serves them."""
     return [
-        web.route(each.method, each.path, each.handler, expect_handler=expected)
+        web.route(each.method, each.path, _handler(each), expect_handler=expected)
         for each in operations
     ]
+
+
+def _handler(operation: Operation) -> Handler:
+    """One that takes no body refuses it before anything else, unless it is open: then what it
+    answers hangs on nothing that is sent."""
+    takes = operation.body is not None or operation.open
+    return operation.handler if takes else _without_body(operation.handler)
+
+
+def _without_body(handler: Handler) -> Handler:
+    async def bodiless(request: web.Request) -> web.StreamResponse:
+        if request.body_exists:
+            await no_body(request)
+        return await handler(request)
+
+    return bodiless
 
 
 PATH_PARAMETERS: Final[Mapping[str, tuple[str, str]]] = {

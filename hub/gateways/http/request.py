@@ -1,5 +1,6 @@
 """What the HTTP handlers share: who asks, the query, the body, and the answer."""
 
+import re
 from typing import Any, Final, TypeVar, get_args
 
 import msgspec
@@ -8,8 +9,9 @@ from msgspec import Struct, structs
 
 from hub.domain import codes
 from hub.domain.principal import Principal, Role
-from hub.domain.shapes import parse, require_shallow
+from hub.domain.shapes import not_json, parse, require_shallow
 from hub.gateways.addresses import address_of, site
+from hub.gateways.bearer import misplaced, token_of
 from hub.services.identity import Identity
 
 Query = TypeVar("Query", bound=Struct)
@@ -17,6 +19,8 @@ BODY_AT_MOST: Final = 1024 * 1024
 """Bytes of a request's body."""
 
 _LONG: Final = 18  # digits
+_NOTHING: Final = 64  # bytes
+_EMPTY: Final = re.compile(rb"\s*(\{\s*\}\s*)?")
 
 
 class NoQuery(Struct, forbid_unknown_fields=True):
@@ -25,11 +29,9 @@ class NoQuery(Struct, forbid_unknown_fields=True):
 
 async def principal(request: web.Request, identity: Identity) -> Principal:
     """The holder of the request's bearer token. A token in the query is refused (contract 2)."""
-    if "token" in request.query or "access_token" in request.query:
-        name = "token" if "token" in request.query else "access_token"
+    if (name := misplaced(request.query)) is not None:
         raise codes.invalid(name, "a token in a query string ends up in logs; send it as a header")
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    given = token.strip() if scheme.lower() == "bearer" else None
+    given = token_of(request.headers.get("Authorization", ""))
     return await identity.verify_request(given, site(address_of(request)))
 
 
@@ -87,9 +89,19 @@ async def body(request: web.Request) -> Any:
     try:
         document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise codes.invalid("body", f"not JSON: {error}") from None
+        raise not_json("body", raw, error) from None
     require_shallow(document, "body")
     return document
+
+
+async def no_body(request: web.Request) -> None:
+    """Raises INVALID_REQUEST for a body, unless it is an object without any field. Of a longer one
+    no more is read than shows that."""
+    read = b""
+    while len(read) <= _NOTHING and (more := await request.content.read(_NOTHING + 1)):
+        read += more
+    if len(read) > _NOTHING or _EMPTY.fullmatch(read) is None:
+        raise codes.invalid("body", "this resource takes none")
 
 
 def answer(document: Any, *, status: int = 200) -> web.Response:

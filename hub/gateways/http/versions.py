@@ -16,7 +16,8 @@ _LONG: Final = 9  # digits
 
 
 def versions(spoken: Versions) -> Middleware:
-    """Refuses with UNSUPPORTED_VERSION what is not spoken, and says in every answer what was."""
+    """Refuses with UNSUPPORTED_VERSION what is not spoken, and says in every answer what was;
+    the current one where nothing was."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -25,6 +26,7 @@ def versions(spoken: Versions) -> Middleware:
         asked = request.query.get("v") if request.path.endswith(_LIVE) else None
         said = request.headers.get(HEADER, asked)
         plain = said is not None and said.isascii() and said.isdigit() and len(said) <= _LONG
+        request[MORE] = {HEADER: str(spoken.current)}  # of a refusal
         version = spoken.choose(int(said) if said is not None and plain else said)
         request[MORE] = version.headers()
         return await handler(request)

@@ -17,8 +17,8 @@ from hub.domain.allowance import Allowance
 from hub.domain.principal import Principal, Role
 from hub.domain.shapes import parse, require_text
 from hub.domain.versions import SPOKEN, Version, Versions
-from hub.gateways.endings import note_end
-from hub.gateways.sio.answers import closing_fields, ok
+from hub.gateways.endings import closing_fields, note_end
+from hub.gateways.sio.answers import ok
 from hub.gateways.sio.commands import RESERVED
 from hub.gateways.sio.hub import Spoken, spoken_by
 from hub.gateways.sio.identity import Refresh
@@ -118,7 +118,7 @@ class AdminClient:
         if self.client.socket.closed:
             return
         self.tell_closing(code, retry_after, message)
-        if not code.retry:
+        if not code.reconnect:
             await self.client.disconnect()
         await self.client.socket.close(reason=code.name, code=code.ws or 1000)
 

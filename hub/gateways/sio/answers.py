@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from hub.domain import codes
 from hub.domain.events import Position
 
 
@@ -26,19 +25,3 @@ def ok(data: dict[str, Any]) -> dict[str, Any]:
 def position_fields(channel: str, position: Position) -> dict[str, Any]:
     """``{channel, epoch, offset}``"""
     return {"channel": channel, "epoch": position.epoch, "offset": position.offset}
-
-
-def comes_back(code: codes.Code) -> bool:
-    """Whether a client is to come back by itself. From being idle its user brings it back."""
-    return code.retry and code is not codes.IDLE_TIMEOUT
-
-
-def closing_fields(
-    code: codes.Code, retry_after: float | None, message: str | None = None
-) -> dict[str, Any]:
-    """The payload of ``closing``."""
-    fields: dict[str, Any] = {"code": code.name, "message": message or code.message}
-    fields["reconnect"] = comes_back(code)
-    if retry_after is not None:
-        fields["retryAfter"] = retry_after
-    return fields

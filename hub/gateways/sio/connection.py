@@ -20,9 +20,10 @@ from hub.domain.inbox import Unread
 from hub.domain.principal import Principal
 from hub.domain.recovery import UNBEGUN
 from hub.domain.versions import Version
+from hub.gateways.endings import closing_fields
 from hub.gateways.lagging import Lagging, Summary, gives_way
 from hub.gateways.sio import packets
-from hub.gateways.sio.answers import Answer, closing_fields, comes_back
+from hub.gateways.sio.answers import Answer
 from hub.gateways.sio.server import Client
 from hub.services.guests import Stay
 from hub.services.recovery import Arrival, Session
@@ -327,7 +328,7 @@ class Connection:
         if self._socket.closed:
             return
         self.tell_closing(code, retry_after, message)
-        if not comes_back(code):
+        if not code.reconnect:
             await self.client.disconnect()
         await self._socket.close(reason=code.name, code=code.ws or 1000)
 

@@ -17,6 +17,7 @@ from hub.domain.inbox import Member
 from hub.domain.principal import Principal
 from hub.domain.shapes import parse
 from hub.domain.versions import SPOKEN, Versions
+from hub.gateways.bearer import token_of
 from hub.gateways.endings import note_end
 from hub.gateways.given import ChannelName
 from hub.gateways.given import Spoken as Spoken
@@ -81,7 +82,8 @@ class HubNamespace:
         """Authenticates, authorizes and joins the channels; nothing is sent before CONNECT."""
         version = self._versions.choose(spoken_by(auth))
         given = parse(Auth, auth or {})
-        principal = await self._identity.verify(given.token or _bearer(client.environ))
+        header = client.environ.get("HTTP_AUTHORIZATION", "")
+        principal = await self._identity.verify(given.token or token_of(header))
         client.user_id = principal.user_id
         stay = await self._guests.arrive(principal)  # Redis is asked while MongoDB is
         try:
@@ -233,11 +235,6 @@ def spoken_by(auth: Any) -> object:
     """The version that a client asks for. It is looked at before anything else of what it sends,
     which may be of another form in another version."""
     return auth.get("v") if isinstance(auth, dict) else None
-
-
-def _bearer(environ: Mapping[str, Any]) -> str | None:
-    scheme, _, token = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _wanted(member: Member, given: Auth) -> dict[str, Position | None]:

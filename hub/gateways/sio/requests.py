@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from hub.gateways.addresses import address_of
+from hub.gateways.bearer import misplaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,11 @@ class Refused(Exception):
 
 
 def check(request: web.Request, transports: Collection[str]) -> str | None:
-    """Raises ``Refused`` for what the protocol does not know; gives the session's id, None in a
-    request that opens one."""
+    """Raises ``Refused`` for what the protocol does not know, and for a token in the query; gives
+    the session's id, None in a request that opens one."""
     query = request.query
+    if misplaced(query) is not None:
+        raise Refused(BAD_REQUEST, "a token in the query string")
     if query.get("transport") not in transports:
         raise Refused(UNKNOWN_TRANSPORT)
     if query.get("EIO") != "4":

@@ -110,6 +110,15 @@ def test_what_workers_may_publish(message: dict[str, Any], channel: str) -> None
     assert parse_item(message) == publication
 
 
+def test_half_a_character_is_named_as_that() -> None:
+    said = {**EVENT, "data": {"a": "\ud83d"}}
+    with pytest.raises(HubError, match="surrogate") as refused:
+        parse_publication(json.dumps(said))
+    assert refused.value.code is INVALID_REQUEST
+    whole = {**EVENT, "data": {"a": "\N{WAVING HAND SIGN}"}}
+    parse_publication(json.dumps(whole))
+
+
 BAD: list[tuple[str, Any, str]] = [
     ("an array", [], "payload"),
     ("a number", 5, "payload"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import jwt
 import pytest
+from aiohttp import WSServerHandshakeError
 
 from tests.conftest import JWT_SECRET
 from tests.hub.gateways.test_identity import CHANNEL, JOB, Town, town
@@ -115,11 +116,15 @@ async def test_a_token_in_a_query_string_is_refused_at_every_door(town: Town) ->
             async with town.http.request(method, url + path, params=query) as answer:
                 assert answer.status == 400
                 assert token not in await answer.text()
-    query = {"EIO": "4", "transport": "websocket", "token": token}
-    async with town.http.ws_connect(f"{url}/socket.io/", params=query) as ws:
-        await ws.receive()
-        await ws.send_str("40{}")
-        assert "UNAUTHENTICATED" in (await ws.receive()).data  # it counts for nothing there
+    for name in ("token", "access_token"):
+        query = {"EIO": "4", name: token}
+        handshake = f"{url}/socket.io/"
+        async with town.http.get(handshake, params=query | {"transport": "polling"}) as answer:
+            assert answer.status == 400
+            assert await answer.json() == {"code": 3, "message": "Bad request"}
+        with pytest.raises(WSServerHandshakeError) as refused:
+            await town.http.ws_connect(handshake, params=query | {"transport": "websocket"})
+        assert refused.value.status == 400
 
 
 async def test_channels_of_others(town: Town) -> None:
@@ -228,7 +233,7 @@ async def test_what_counts_as_activity(town: Town) -> None:
 
 async def test_an_idle_connection_is_told_and_stays_away(town: Town) -> None:
     one, raw = await town.line(0, signed()), await town.raw(0, signed())
-    other = await town.line(1, signed())
+    stream, other = await town.source(0, signed()), await town.line(1, signed())
     late = town.settings.idle_timeout + 1
     town.nodes[0].guests._clock = lambda: time.monotonic() + late
     await one.until(lambda: one.closed)
@@ -236,4 +241,6 @@ async def test_an_idle_connection_is_told_and_stays_away(town: Town) -> None:
     assert (told["code"], told["reconnect"]) == ("IDLE_TIMEOUT", False)
     assert one._ws.close_code == 4104
     assert await raw.to_the_end() == 4104
+    assert (await stream.to_the_end())[-1] == "closing"
+    assert stream.events[-1].data == told
     assert not other.closed
