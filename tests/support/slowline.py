@@ -3,6 +3,7 @@ in order, and every recovery string against what it has read. See ``line`` for o
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 from abc import ABC, abstractmethod
@@ -12,7 +13,7 @@ from typing import Any
 
 from hub.domain.recovery import parse_mark
 from tests.conformance.raw import Endpoint, endpoint
-from tests.hub.gateways.websocket.wire import CLOSE, Raw, connect, handshake, masked
+from tests.hub.gateways.websocket.wire import BINARY, CLOSE, Raw, connect, handshake, masked
 from tests.support import protocol
 
 
@@ -43,6 +44,10 @@ class SlowLine(ABC):
     async def send(self, packet: str) -> None:
         """Sends a packet."""
 
+    @abstractmethod
+    async def attach(self, content: bytes) -> None:
+        """Sends an attachment."""
+
     async def read(self, until: Callable[[], object]) -> None:
         """Reads until something holds."""
         while not until():
@@ -64,6 +69,16 @@ class SlowLine(ABC):
         assert answer["ok"], answer
         data: dict[str, Any] = answer["data"]
         return data
+
+    async def refused(self, name: str, payload: Any, *attachments: bytes) -> str:
+        """Sends a command with attachments and reads up to its refusal; the code."""
+        number = next(self._ids)
+        self._sent[number] = name, payload
+        await self.send(f"45{len(attachments)}-{number}" + json.dumps([name, payload]))
+        for each in attachments:
+            await self.attach(each)
+        await self.read(lambda: number in self.answers)
+        return str(self.answers[number]["error"]["code"])
 
     async def ask(self, name: str, channel: str, **more: Any) -> None:
         """Sends ``subscribe`` or ``unsubscribe`` and does not wait; the answer counts when read."""
@@ -156,6 +171,9 @@ class OverWebSocket(SlowLine):
     async def send(self, packet: str) -> None:
         self.raw.send(masked(packet.encode()))
 
+    async def attach(self, content: bytes) -> None:
+        self.raw.send(masked(content, BINARY))
+
 
 class OverPolling(SlowLine):
     """Over polling."""
@@ -172,6 +190,9 @@ class OverPolling(SlowLine):
 
     async def send(self, packet: str) -> None:
         await self._endpoint.post(self._sid, packet)
+
+    async def attach(self, content: bytes) -> None:
+        await self._endpoint.post(self._sid, "b" + base64.b64encode(content).decode())
 
 
 @asynccontextmanager

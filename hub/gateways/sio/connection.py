@@ -421,9 +421,9 @@ class Connection:
         head = _head("closing", closing_fields(codes.SLOW_CONSUMER, None))
         self._socket.abort(last=head + self.stamp(None))
 
-    def too_large(self) -> None:
+    def refused(self, code: codes.Code) -> None:
         """It is told why the connection ends, and that it is not to come back."""
-        self.tell_closing(codes.PAYLOAD_TOO_LARGE)
+        self.tell_closing(code)
         self.client.push(packets.DISCONNECT, b"")
 
 

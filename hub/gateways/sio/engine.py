@@ -22,6 +22,7 @@ from engineio import exceptions
 
 from config.logs import about, get_logger, speak_of
 from hub.delivery.cork import Cork
+from hub.domain import codes
 from hub.gateways import upgrade
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.sio import binary, requests
@@ -278,7 +279,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
                 await socket.post(await requests.body(request, self.max_http_buffer_size))
             except (Refused, exceptions.EngineIOError) as error:
                 _log.info("engine.bad_packet", error=str(error))
-                await socket.close(abort=True, reason=self.reason.TRANSPORT_ERROR)
+                large = isinstance(error, Refused) and error.refusal is requests.TOO_LARGE
+                await socket.break_off(codes.PAYLOAD_TOO_LARGE if large else codes.INVALID_REQUEST)
                 if isinstance(error, Refused):
                     raise
                 raise Refused(requests.BAD_REQUEST, str(error)) from error

@@ -47,6 +47,11 @@ class Packet:
     missing: int = 0
     attachments: list[bytes] = field(default_factory=list)
 
+    def drop(self) -> bool:
+        """Takes no notice of the next attachment; True once none is to come."""
+        self.missing -= 1
+        return not self.missing
+
     def attach(self, attachment: bytes) -> bool:
         """Takes the next attachment; True once the packet is whole."""
         self.attachments.append(attachment)

@@ -10,7 +10,7 @@ What is overridden, and why:
   tasks that overtake each other, and a raising one never answers. Here a namespace gets every
   event, in order, and each event that asks for an acknowledgement gets one.
 - ``_handle_eio_message``: a malformed packet, or one for a namespace that the client is not
-  connected to, ends the session; binary does so too unless the server was made to take it.
+  connected to, ends the session; no attachment is kept unless the server was made to take binary.
 - ``_handle_eio_disconnect``: costs what the one client had, not a scan of all rooms.
 """
 
@@ -125,10 +125,11 @@ class Namespace(Protocol):
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     """Socket.IO over ``Engine``; ``register`` the namespaces before the first request.
 
-    ``accept_binary``: whether events may hold bytes, both ways; the contract has none, so an
-    unfinished binary event cannot hold memory. ``connect_timeout``: seconds that a connection may
-    be without any namespace. ``connects_at_once``: how many clients are being let in at a time; the
-    others wait their turn, so that thousands who come to a node at once do not drown its stores.
+    ``accept_binary``: whether events may hold bytes, both ways; the contract has none, so what is
+    attached to an event is thrown away, and the event has the placeholders that nobody takes.
+    ``connect_timeout``: seconds that a connection may be without any namespace.
+    ``connects_at_once``: how many clients are being let in at a time; the others wait their turn,
+    so that thousands who come to a node at once do not drown its stores.
 
     ``admit``: called with the namespace's name before a client is let in; raises ``HubError`` to
     refuse it at once.
@@ -254,12 +255,16 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             parsed = packets.decode(data)
             if not parsed.missing:
                 return parsed
-            if not self.accept_binary or eio_sid not in self._clients:
-                raise BadPacket("binary is not accepted")
+            if eio_sid not in self._clients:
+                raise BadPacket("binary before any namespace")
             self._unfinished[eio_sid] = parsed
-            return None
+            return None if self.accept_binary else parsed
         if unfinished is None:
             raise BadPacket("an attachment of nothing")
+        if not self.accept_binary:
+            if unfinished.drop():
+                del self._unfinished[eio_sid]
+            return None
         if not unfinished.attach(data):
             return None
         return self._unfinished.pop(eio_sid)

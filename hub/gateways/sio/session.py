@@ -23,6 +23,7 @@ from engineio.base_server import BaseServer
 from config.logs import get_logger, speak_of
 from hub.delivery.frames import Binary
 from hub.delivery.outbox import Entry, Outbox
+from hub.domain import codes
 from hub.gateways.heartbeats import Heartbeats
 from hub.gateways.sio import binary
 from hub.gateways.websocket import HIGH_WATER, WebSocket
@@ -79,8 +80,8 @@ class Pressure(Protocol):
     def relieved(self) -> None:
         """The outbox is empty again."""
 
-    def too_large(self) -> None:
-        """The client sent a message above the limit; afterwards the session ends."""
+    def refused(self, code: codes.Code) -> None:
+        """The client sent what it may not, ``code`` says why; afterwards the session ends."""
 
 
 class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
@@ -275,7 +276,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
                         self._websocket.resume_reading()
         except exceptions.EngineIOError as error:
             _log.info("engine.bad_packet", error=str(error))
-            await self.close(reason=_reason.TRANSPORT_ERROR)
+            await self.break_off(codes.INVALID_REQUEST)
         finally:
             self._handling, self._waiting, self._receiving = False, None, None
             self._leave()
@@ -283,7 +284,7 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
     def failed(self, code: int) -> None:
         """The peer broke the WebSocket protocol."""
         if code == 1009 and self.pressure is not None:
-            self.pressure.too_large()
+            self.pressure.refused(codes.PAYLOAD_TOO_LARGE)
         self.outbox.clear()
         self._stop()
         self.host.departed(self, _reason.TRANSPORT_ERROR)
@@ -358,6 +359,14 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
             self.outbox.offer(_CLOSE)
         self._stop()
         await self.host.ended(self, reason)
+
+    async def break_off(self, code: codes.Code) -> None:
+        """Ends the session of a client that sent what it may not, and tells it if it is known."""
+        if self.pressure is None:
+            await self.close(abort=True, reason=_reason.TRANSPORT_ERROR)
+            return
+        self.pressure.refused(code)
+        await self.close(reason=_reason.TRANSPORT_ERROR, code=code.ws or 1000)
 
     def abort(self, last: bytes | None = None) -> None:
         """Ends the session of a peer that does not read: drops the outbox at once, sends ``last``

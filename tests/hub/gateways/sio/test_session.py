@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from hub.delivery.outbox import Entry
+from hub.domain.codes import Code
 from hub.gateways.sio import engine, probe, session
 from hub.gateways.sio.session import EngineSocket
 from tests.conformance.raw import Endpoint, Socket
@@ -156,7 +157,7 @@ class _Abort:
     def relieved(self) -> None:
         """Nothing to do."""
 
-    def too_large(self) -> None:
+    def refused(self, code: Code) -> None:
         """Nothing to say."""
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -299,6 +300,41 @@ async def test_a_message_that_is_too_large_is_the_last_one(hub: Hub) -> None:
     assert closing["code"] == "PAYLOAD_TOO_LARGE"
     assert closing["reconnect"] is False
     assert client.close_code == 1009
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_bytes_are_refused_and_nothing_else_happens(hub: Hub, transport: str) -> None:
+    client = await hub.line(transport)
+    first, second = ({"_placeholder": True, "num": number} for number in (0, 1))
+    payload = {"channel": first, "epoch": second}
+    assert await client.refused("subscribe", payload, b"abc", b"x" * 40_000) == "INVALID_REQUEST"
+    await client.send("451-" + json.dumps(["subscribe", first]))  # asks for no answer
+    await client.attach(b"abc")
+    await client.follow(JOB)
+    assert not client.named("closing")
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize(
+    "packets", [["42{}"], ["451-" + '["e",{"_placeholder":true,"num":0}]', "42" + '["e"]']]
+)
+async def test_who_breaks_the_protocol_is_told(
+    hub: Hub, transport: str, packets: list[str]
+) -> None:
+    client = await hub.line(transport)
+    for packet in packets:
+        await client.send(packet)
+    await client.read_to_the_end()
+    (closing,) = client.named("closing")
+    assert (closing["code"], closing["reconnect"]) == ("INVALID_REQUEST", False)
+    assert client.close_code == (4505 if transport == "websocket" else None)
+
+
+async def test_who_posts_too_much_is_told(hub: Hub) -> None:
+    client = await hub.line("polling")
+    await client.send('421["subscribe",{"channel":"' + "x" * 65_536 + '"}]')
+    await client.read_to_the_end()
+    assert [each["code"] for each in client.named("closing")] == ["PAYLOAD_TOO_LARGE"]
 
 
 async def test_whoever_leaves_leaves_nothing_behind(hub: Hub) -> None:
