@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from hub.domain import times
+from hub.domain import codes, times
 from hub.domain.versions import CURRENT
 
 
@@ -17,6 +17,18 @@ class Position:
 
     epoch: str
     offset: int
+
+
+def position_told(epoch: str | None, offset: int | None) -> Position | None:
+    """The position that a client says it has, by whichever door; None when it says nothing. Raises
+    INVALID_REQUEST for half of one; offset 0 needs no epoch, it is the beginning of any log."""
+    if offset is None:
+        if epoch is not None:
+            raise codes.invalid("offset", "is needed beside an epoch")
+        return None
+    if epoch is None and offset > 0:
+        raise codes.invalid("epoch", "is needed beside an offset")
+    return Position(epoch or "", offset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,9 @@ TERMINAL: Final = frozenset(STATUSES[-3:])
 
 RECENT_EVENTS: Final = 10
 _ACTIVITIES: Final = 16
+_GENERATION: Final = "GENERATION_JOB"
+_ACTIVITY: Final = "GENERATING_SCENARIO"
+_ANY_ACTIVITY: Final = "WORKING"
 _FINISHES: Final = 21  # timestamps kept for the pace: 20 intervals
 
 
@@ -106,7 +109,8 @@ def with_activity(
 ) -> Job:
     """``job`` doing something else now; it makes no event."""
     detail = publication.activity
-    activity = None if detail is None else {"type": detail.type, **msgspec.to_builtins(detail)}
+    doing = _ACTIVITY if job.kind == _GENERATION else _ANY_ACTIVITY
+    activity = None if detail is None else {"type": doing, **msgspec.to_builtins(detail)}
     return msgspec.structs.replace(
         job,
         activity=activity,

@@ -56,8 +56,9 @@ class StatusChanged(_Strict, frozen=True):
     message: LongText | UnsetType = UNSET
 
 
-class JobCompleted(_Strict, frozen=True):
-    """The job ended well; everything else of the summary is derived from its events."""
+class JobCompleted(_Strict, frozen=True, omit_defaults=False):
+    """The job ended well; everything else of the summary is derived from its events. What is left
+    out is 0."""
 
     passed: Count = 0
     failed: Count = 0
@@ -161,9 +162,10 @@ class JobEvent(JobPublication, frozen=True, kw_only=True):
 
 
 class ActivityDetail(_Strict, frozen=True):
-    """What the job is doing right now; it changes the snapshot only and is never an event."""
+    """What the job is doing right now; it changes the snapshot only and is never an event. Without
+    a ``type`` it is GENERATING_SCENARIO for a generation job, WORKING for any other."""
 
-    type: UpperSnake = "GENERATING_SCENARIO"
+    type: UpperSnake | UnsetType = UNSET
     feature_name: Text | UnsetType = UNSET
     scenario_title: Text | UnsetType = UNSET
     step_title: Text | UnsetType = UNSET

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from config.logs import about
 from hub.delivery.cork import Cork
 from hub.domain import channels, codes
-from hub.domain.events import Position
+from hub.domain.events import Position, position_told
 from hub.domain.principal import Principal
 from hub.domain.versions import SPOKEN
 from hub.gateways import upgrade
@@ -113,7 +113,7 @@ class Doors:
             if wanted.ticket is not None:
                 raise codes.invalid("ticket", "is not to be given beside a token")
         channel = channels.job_channel(request.match_info["jobId"])
-        return who, channel, position(wanted.epoch, wanted.offset)
+        return who, channel, position_told(wanted.epoch, wanted.offset)
 
     async def _let_in(
         self, client: JobStream, since: Position | None, kind: str | None, start: Open
@@ -158,17 +158,6 @@ def job(channel: str) -> channels.Channel:
         return required_channel(channel)
     except codes.HubError:
         raise codes.invalid("jobId", "is no job id") from None
-
-
-def position(epoch: str | None, offset: int | None) -> Position | None:
-    """The position that a client says it has; None when it says nothing."""
-    if offset is None:
-        if epoch is not None:
-            raise codes.invalid("offset", "is needed beside an epoch")
-        return None
-    if epoch is None and offset > 0:
-        raise codes.invalid("epoch", "is needed beside an offset")
-    return Position(epoch or "", offset)
 
 
 def last_event_id(text: str) -> Position | None:

@@ -13,6 +13,7 @@ from hub.services.inbox.inbox import Inbox
 
 _Id = Annotated[str, Meta(max_length=36)]
 _UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"
+_UpTo = Annotated[str, Meta(extra_json_schema={"pattern": _UUID})]
 _CURSOR = rf"^(0|[1-9]\d{{0,13}})\.{_UUID[1:]}"
 _Muted = Annotated[list[UserId], Meta(max_length=MUTED_AT_MOST)]
 
@@ -31,7 +32,7 @@ class MarkNotifications(Struct, frozen=True, forbid_unknown_fields=True, rename=
 
     ids: list[_Id] | Literal["all"]
     as_: As
-    upTo: Annotated[str, Meta(pattern=_UUID)] | UnsetType | None = UNSET  # noqa: N815 - as on the wire, where errors name it
+    upTo: _UpTo | UnsetType | None = UNSET  # noqa: N815 - as on the wire, where errors name it
 
 
 class PutPreferences(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

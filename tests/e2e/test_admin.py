@@ -138,6 +138,7 @@ async def test_bad_commands_are_refused_and_recorded(pair: Duo) -> None:
         ("kick", {"userId": "u1", "banSeconds": 0}),
         ("kick", "u1"),
         ("connections", {"cursor": 7}),
+        ("connections", {"cursor": "zz"}),
         ("dead", {"cursor": "zzz"}),
         ("dead:replay", {"ids": ["99"]}),
         ("dead:replay", {"ids": []}),

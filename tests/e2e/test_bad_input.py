@@ -349,6 +349,7 @@ async def test_wrong_tokens_over_socketio(system: System) -> None:
         {"token": system.token(), "channels": {"all": {"\ud800": 1}}},
         {"token": system.token(), "channels": {"job:x": {"epoch": 1}}},
         {"token": system.token(), "channels": {"job:x": {"offset": -1}}},
+        {"token": system.token(), "channels": {"all": {"epoch": ""}}},
         {"token": system.token(), "channels": {"all": {"offset": 3}}},
     ]
     for auth in bad_auth:
@@ -376,6 +377,8 @@ BAD_COMMANDS: list[tuple[list[Any], str]] = [
     (["subscribe", {"channel": "job:\ud800"}], "INVALID_REQUEST"),
     (["subscribe", {"channel": "job:x", "offset": "1"}], "INVALID_REQUEST"),
     (["subscribe", {"channel": "job:x", "epoch": "e", "offset": -1}], "INVALID_REQUEST"),
+    (["subscribe", {"channel": "job:x", "epoch": "e"}], "INVALID_REQUEST"),
+    (["subscribe", {"channel": "job:x", "epoch": ""}], "INVALID_REQUEST"),
     (["subscribe", {"channel": "job:x", "offset": 5}], "INVALID_REQUEST"),
     (["subscribe", {"channel": "job:none"}, {}], "INVALID_REQUEST"),
     (["subscribe", {"channel": "job:none"}], "JOB_NOT_FOUND"),

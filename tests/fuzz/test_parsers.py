@@ -21,7 +21,7 @@ from hub.domain import times
 from hub.domain.channels import parse_channel
 from hub.domain.codes import CATALOGUE, HubError
 from hub.domain.emissions import NotTaken, parse_emission
-from hub.domain.events import Position
+from hub.domain.events import Position, position_told
 from hub.domain.parsing import parse_item, parse_publication
 from hub.domain.recovery import parse_itinerary, parse_mark
 from hub.domain.shapes import parse
@@ -239,7 +239,7 @@ def test_query_strings(shape: Any, text: str) -> None:
     request = make_mocked_request("GET", "/x?" + text.replace("#", ""))
     made: Any = refused_or(lambda: query(request, shape, repeatable=frozenset({"type", "status"})))
     if isinstance(made, doors.LiveQuery | jobs.PollQuery):
-        refused_or(lambda: doors.position(made.epoch, made.offset))
+        refused_or(lambda: position_told(made.epoch, made.offset))
 
 
 class _NoRedis(TicketStore):

@@ -1,6 +1,7 @@
 """The commands of the namespace ``/admin``: one table, as for ``/`` (contract 9 and 10)."""
 
 import asyncio
+import re
 from contextlib import suppress
 from datetime import datetime
 from itertools import accumulate
@@ -44,6 +45,7 @@ from hub.stores.heads import Heads
 PAGE: Final = 50
 """Items of one page."""
 
+_SID: Final = re.compile(r"[A-Za-z0-9_-]{16,32}")
 _AT_MOST_ONE: Final = "takes at most one of userId and jobId"
 _BEGINNING: Final = 4096  # bytes
 _LETTERS_AT_MOST: Final = 4 * MAX_BYTES  # on one page: a fourth of what a client's outbox holds
@@ -118,6 +120,8 @@ class AdminCommands:
     async def connections(self, act: Act, raw: Any) -> dict[str, Any]:
         """A page of the cluster's connections."""
         wanted = parse(Connections, raw)
+        if wanted.cursor is not None and not _SID.fullmatch(wanted.cursor):
+            raise _bad_cursor()
         target = _one_target(wanted.user_id, None, wanted.job_id, needed=False)
         act.target = str(target)
         found = await self._cluster.find(target, wanted.cursor or "", PAGE + 1)

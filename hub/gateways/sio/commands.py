@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hub import metrics
 from hub.domain import codes
-from hub.domain.events import Position
+from hub.domain.events import Position, position_told
 from hub.domain.shapes import parse
 from hub.gateways.sio.answers import Answer, ok, position_fields
 from hub.gateways.sio.connection import Command, Connection
@@ -140,12 +140,9 @@ def _size(joined: Joined) -> int:
 
 def position_of(given: Subscribe | Since) -> Position | None:
     """The position a client gave, None when it gave none."""
-    if given.offset is UNSET or given.offset is None:
-        return None
     epoch = given.epoch if isinstance(given.epoch, str) else None
-    if epoch is None and given.offset > 0:
-        raise codes.invalid("epoch", "is needed beside an offset")
-    return Position(epoch or "", given.offset)
+    offset = given.offset if isinstance(given.offset, int) else None
+    return position_told(epoch, offset)
 
 
 def _joined(joined: Joined) -> dict[str, Any]:

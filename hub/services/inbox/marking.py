@@ -93,6 +93,8 @@ class Marks:
 
     async def _all(self, user: str, as_: As, up_to: str | None) -> tuple[int, InboxChanged | None]:
         reading = await self._unreads.whole(user)
+        if up_to is not None:
+            (up_to,) = _checked([up_to], "upTo")
         bound = None if up_to is None else await self._place(user, up_to)
         newest = await self._newest(user, "USER")
         announced = await self._newest_announced(user, reading)
@@ -131,11 +133,10 @@ class Marks:
         )
 
     async def _place(self, user: str, id_: str) -> Key:
-        (checked,) = _checked([id_], "upTo")
-        own = await self._stores.notifications.get(user, [checked])
-        if checked in own:
-            return own[checked].key
-        found = (await self._stores.announcements.get([checked])).get(checked)
+        own = await self._stores.notifications.get(user, [id_])
+        if id_ in own:
+            return own[id_].key
+        found = (await self._stores.announcements.get([id_])).get(id_)
         member = (await self._stores.inboxes.read([user]))[user]
         if found is not None and is_visible(member, found):
             return found.key  # muted or ended, it still is a place
@@ -184,10 +185,12 @@ def _after(stamp: str, at: datetime) -> datetime:
 
 
 def _checked(ids: list[str], field: str = "ids") -> list[str]:
-    """Each id once. Raises INVALID_REQUEST for too many, and for what is no UUID."""
+    """Each id once, in its canonical form. Raises INVALID_REQUEST for too many, and for what is no
+    UUID."""
     if len(ids) > MARKED_AT_MOST:
         raise codes.invalid(field, f"at most {MARKED_AT_MOST}")
-    for index, each in enumerate(ids):
+    canonical = [each.lower() for each in ids]
+    for index, each in enumerate(canonical):
         if not is_uuid(each):
             raise codes.invalid(f"{field}[{index}]" if field == "ids" else field, "must be a UUID")
-    return list(dict.fromkeys(ids))
+    return list(dict.fromkeys(canonical))

@@ -9,13 +9,16 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from hub.domain import jobs, times
 from hub.domain.codes import CONFLICT, HubError
 from hub.domain.events import Event
 from hub.domain.jobs import Job
+from hub.domain.parsing import parse_publication
 from hub.domain.publications import (
     Activity,
+    ActivityDetail,
     JobCompleted,
     JobEventData,
     JobFailed,
@@ -184,6 +187,24 @@ def test_the_end_clears_what_the_job_was_doing() -> None:
         busy, Activity(id=samples.uuid(2), job_id="j1", activity=None), (2, 0), T0
     )
     assert idle.activity is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "shown"),
+    [
+        ("GENERATION_JOB", UNSET, "GENERATING_SCENARIO"),
+        ("TEAM_EXECUTION", UNSET, "WORKING"),
+        ("TEAM_EXECUTION", "GENERATING_SCENARIO", "GENERATING_SCENARIO"),
+        ("GENERATION_JOB", "READING", "READING"),
+    ],
+)
+def test_only_a_generation_job_is_said_to_generate(kind: str, given: Any, shown: str) -> None:
+    detail = ActivityDetail(type=given, message="…")
+    raw = Activity(id=samples.uuid(2), job_id="j1", activity=detail).encode()
+    told = parse_publication(raw)
+    assert isinstance(told, Activity)
+    job = jobs.started(samples.job_started(job_kind=kind), T0)
+    assert jobs.with_activity(job, told, (1, 0), T0).activity == {"type": shown, "message": "…"}
 
 
 def test_recent_events_are_the_last_ten_as_the_requirements_show_them() -> None:

@@ -12,6 +12,7 @@ import pytest
 from config.settings import Settings
 from hub.domain.ids import uuid7
 from tests.hub.gateways.inboxes import House, running_house
+from tests.support import protocol
 
 
 @pytest.fixture
@@ -166,6 +167,18 @@ async def test_what_came_while_away_follows_hello(house: House) -> None:
     snapshot = lost.line.named("reset")[0]["snapshot"]
     assert [each["id"] for each in snapshot["items"]] == [second, first]
     assert snapshot["unread"] == lost.line.hello["unread"] == back.unread
+
+
+async def test_ids_are_taken_however_they_are_spelled(house: House) -> None:
+    phone = await house.device()
+    first, second = await house.tell("u1"), await house.tell("u1")
+    await phone.counts(2)
+    assert (await phone.mark([first.upper(), first], "READ"))["changed"] == 1
+    assert (await phone.mark("all", "READ", upTo=second.upper()))["changed"] == 1
+    await phone.until(lambda: len(phone.of("NOTIFICATIONS_CHANGED")) == 2)
+    one, all_ = phone.of("NOTIFICATIONS_CHANGED")
+    assert (one["ids"], all_["upTo"]) == ([first], second)
+    protocol.take()  # the documents have the canonical form alone
 
 
 async def test_pages_stay_as_they_are_while_new_ones_come(house: House) -> None:

@@ -21,7 +21,7 @@ export interface Activity {
   kind: "ACTIVITY";
 }
 
-/** What the job is doing right now; it changes the snapshot only and is never an event. */
+/** What the job is doing right now; it changes the snapshot only and is never an event. Without a `type` it is GENERATING_SCENARIO for a generation job, WORKING for any other. */
 export interface ActivityDetail {
   type?: string;
   featureName?: string;
@@ -463,7 +463,7 @@ export interface IssuedTicket {
   expiresAt: string;
 }
 
-/** The job ended well; everything else of the summary is derived from its events. */
+/** The job ended well; everything else of the summary is derived from its events. What is left out is 0. */
 export interface JobCompleted {
   passed?: number;
   failed?: number;
