@@ -1,5 +1,6 @@
 """``python -m workers.ingest``: the ingest worker; any number may run (contract section 1)."""
 
+import argparse
 import asyncio
 import os
 import signal
@@ -116,6 +117,10 @@ def _ready(name: str) -> None:
 
 def main() -> None:
     """Reads the settings from the environment and works; exits 2 when they are not usable."""
+    argparse.ArgumentParser(
+        prog="python -m workers.ingest",
+        description="Stores and tells what was published. Takes its settings from HUB_* variables.",
+    ).parse_args()
     try:
         settings = load_settings(require=("redis_url", "mongo_url"))
         setup_logging(settings.log_level, settings.log_format)

@@ -49,7 +49,9 @@ class Item(Struct, frozen=True, kw_only=True):
 
     def wire(self) -> dict[str, Any]:
         """The notification as its user sees it."""
-        return shown(self.id, self.content, self.scope, self.created_at, self.state)
+        return shown(
+            self.id, self.content, self.scope, self.created_at, self.state, ends_at=self.ends_at
+        )
 
 
 def content(publication: publications.Notification) -> dict[str, Any]:
@@ -114,10 +116,15 @@ def shown(
     scope: Scope,
     created_at: datetime,
     state: State = State(),  # noqa: B008 - immutable
+    *,
+    ends_at: datetime | None = None,
 ) -> dict[str, Any]:
-    """A notification on the wire."""
+    """A notification on the wire. ``ends_at``: when it stops counting, where that is known: it is
+    then what an ``expiresAt`` beyond the retention is shown as."""
     fields = dict(content)
     expires_at = fields.pop("expiresAt", None)
+    if expires_at is not None and ends_at is not None:
+        expires_at = min(expires_at, times.wire(ends_at))
     found = {
         "id": notification_id,
         **fields,

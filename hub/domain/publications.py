@@ -71,8 +71,9 @@ class StatusChanged(_Strict, frozen=True):
     message: LongText | UnsetType = UNSET
 
 
-class JobCompleted(_Strict, frozen=True):
-    """The job ended well; everything else of the summary is derived from its events."""
+class JobCompleted(_Strict, frozen=True, omit_defaults=False):
+    """The job ended well; everything else of the summary is derived from its events. What is left
+    out is 0."""
 
     passed: Count = 0
     failed: Count = 0

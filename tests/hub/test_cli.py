@@ -21,12 +21,16 @@ SECRET = "s3cret-of-the-command-line-" * 2
 
 
 def hub(
-    *args: str, cwd: Path | None = None, stdin: str | None = None, **env: str
+    *args: str,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    module: str = "hub",
+    **env: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python -m hub`` with only these ``HUB_*`` variables."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     return subprocess.run(
-        [sys.executable, "-m", "hub", *args],
+        [sys.executable, "-m", module, *args],
         input=stdin,
         capture_output=True,
         text=True,
@@ -51,6 +55,14 @@ def test_help_names_the_commands() -> None:
     done = hub("--help")
     assert done.returncode == 0
     assert all(command in done.stdout for command in ("dev", "serve", "token", "doctor"))
+
+
+def test_the_ingest_worker_helps_without_any_variable() -> None:
+    done = hub("--help", module="workers.ingest")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "python -m workers.ingest" in done.stdout
+    assert hub("what", module="workers.ingest").returncode == 2
+    assert "HUB_REDIS_URL" in hub(module="workers.ingest").stderr
 
 
 @pytest.mark.parametrize("command", ["serve", "doctor"])

@@ -73,7 +73,7 @@ CALLS: list[tuple[Callable[[], Fields], Fields]] = [
         job("PROGRESS_UPDATED", percentage=12.5, message="half of a quarter"),
     ),
     (lambda: JOB.complete(passed=11, failed=1), job("JOB_COMPLETED", passed=11, failed=1)),
-    (lambda: JOB.complete(), job("JOB_COMPLETED")),
+    (lambda: JOB.complete(), job("JOB_COMPLETED", passed=0, failed=0)),
     (
         lambda: JOB.fail("GENERATION_TIMEOUT", "late"),
         job("JOB_FAILED", errorCode="GENERATION_TIMEOUT", message="late"),

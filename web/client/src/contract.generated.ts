@@ -500,7 +500,7 @@ export interface IssuedTicket {
   expiresAt: string;
 }
 
-/** The job ended well; everything else of the summary is derived from its events. */
+/** The job ended well; everything else of the summary is derived from its events. What is left out is 0. */
 export interface JobCompleted {
   passed?: number;
   failed?: number;
