@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from config.settings import Settings
 from hub import app
 from hub.gateways.http.edge import EdgeRunner
+from tests.support.nodes import ready
 from tests.support.wait import eventually
 
 
@@ -24,7 +24,7 @@ async def serving(settings: Settings, **options: Any) -> AsyncIterator[web.AppRu
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
-            await eventually(lambda: ready(runner))
+            await eventually(lambda: ready(address(runner, "")))
             yield runner
         finally:
             await runner.cleanup()
@@ -35,12 +35,6 @@ async def runner(settings: Settings) -> AsyncIterator[web.AppRunner]:
     """As it is started."""
     async with serving(settings) as found:
         yield found
-
-
-async def ready(runner: web.AppRunner) -> bool:
-    """Whether the node has found its stores."""
-    async with aiohttp.ClientSession() as http, http.get(address(runner, "/readyz")) as answer:
-        return answer.status == 200
 
 
 def address(runner: web.AppRunner, path: str) -> str:

@@ -38,7 +38,7 @@ async def nothing_left_behind() -> AsyncIterator[None]:
 
 
 def _parts() -> list[object]:
-    return [each for each in gc.get_objects() if isinstance(each, _PARTS)]
+    return [each for each in gc.get_objects() if issubclass(type(each), _PARTS)]
 
 
 def _count_unknown(known: set[int]) -> Counter[str]:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import jwt
 from aiohttp import web
 
@@ -18,6 +19,7 @@ from hub.gateways.http.edge import EdgeRunner
 from hub.services.bans import Bans
 from hub.services.guests import Guests
 from tests.conftest import JWT_SECRET
+from tests.support.wait import eventually
 
 
 @dataclass
@@ -39,9 +41,16 @@ async def local_node(settings: Settings) -> AsyncIterator[Local]:
         await site.start()
         try:
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            await eventually(lambda: ready(url))  # else it might be stopped while it connects
             yield Local(url, app[GUESTS], app[BANS])
         finally:
             await runner.cleanup()
+
+
+async def ready(url: str) -> bool:
+    """Whether a node has found its stores."""
+    async with aiohttp.ClientSession() as http, http.get(f"{url}/readyz") as answer:
+        return answer.status == 200
 
 
 def signed(user: str = "u1", ttl: float = 3600, **claims: Any) -> str:

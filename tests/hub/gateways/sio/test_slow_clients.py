@@ -129,7 +129,7 @@ async def hub(settings: Settings) -> AsyncIterator[Hub]:
 
 def sessions() -> list[EngineSocket]:
     """Those in this process that are not over."""
-    found = [each for each in gc.get_objects() if isinstance(each, EngineSocket)]
+    found = [each for each in gc.get_objects() if issubclass(type(each), EngineSocket)]
     return [session for session in found if not session.closed]
 
 
