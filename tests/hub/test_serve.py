@@ -87,14 +87,15 @@ async def test_a_second_signal_does_not_wait(settings: Settings, tmp_path: Path)
         assert not any(map(alive, started))
 
 
-async def test_a_killed_supervisor_leaves_no_process(settings: Settings, tmp_path: Path) -> None:
-    async with serving(settings, tmp_path / "log") as hub:
+async def test_a_killed_supervisor_leaves_no_process(
+    settings: Settings, tmp_path: Path, free_port: int
+) -> None:
+    async with serving(settings, tmp_path / "log", port=free_port) as hub:
         started = children(hub.process.pid)
         hub.process.kill()
         await hub.process.wait()
         await gone(started)
-        port = urlsplit(hub.url).port or 0
-    async with serving(settings, tmp_path / "log", port=port) as again:
+    async with serving(settings, tmp_path / "log", port=free_port) as again:
         assert again.url == hub.url
 
 
