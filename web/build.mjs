@@ -1,5 +1,4 @@
-// Builds the packages, the console and the demo page, and says how large they are. An application
-// bundles socket.io-client and lit once, so they are left out of the packages; the console has its own.
+// Builds the packages, the console and the demo page, and says how large they are.
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -8,21 +7,13 @@ import { promisify } from "node:util";
 import { build, runnerImport } from "vite";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const external = [/^@notification-hub\//, /^socket\.io-client$/, /^lit(\/|$)/, /^react(\/|$)/];
+const { module } = await runnerImport(at("vite.config.ts"), { configFile: false, logLevel: "warn" });
 
 for (const name of ["client", "components", "react"]) {
-  await build({
-    configFile: false, root: at(name), logLevel: "warn",
-    build: {
-      outDir: at(`${name}/dist`), emptyOutDir: true, target: "es2022", minify: "esbuild",
-      lib: { entry: at(`${name}/src/index.ts`), formats: ["es"], fileName: () => "index.js" },
-      rollupOptions: { external },
-    },
-  });
+  await build(module.library(name));
   await promisify(execFile)(at("node_modules/.bin/tsc"), ["-p", at(name)]);
 }
 await build({ configFile: at("vite.config.ts"), logLevel: "warn" });
-const { module } = await runnerImport(at("vite.config.ts"), { configFile: false, logLevel: "warn" });
 for (const page of module.pages) await build(page);
 
 async function say(name, ...files) {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { InlineConfig } from "vite";
+import { type InlineConfig, type Plugin, transformWithEsbuild } from "vite";
 import { defineConfig } from "vitest/config";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -10,6 +10,22 @@ export const alias = {
   "@notification-hub/components": at("components/src/index.ts"),
   "@notification-hub/react": at("react/src/index.ts"),
 };
+
+/** Vite leaves white space and comments in libraries; who reads them has the sources and the types. */
+const minified: Plugin = {
+  name: "minified",
+  renderChunk: { order: "post", handler: (code, { fileName }) => transformWithEsbuild(code, fileName, { minify: true, target: "es2022" }) },
+};
+
+/** A package as it is published. An application bundles socket.io-client and lit once, so they are left out. */
+export const library = (name: string): InlineConfig => ({
+  configFile: false, root: at(name), logLevel: "warn", plugins: [minified],
+  build: {
+    outDir: at(`${name}/dist`), emptyOutDir: true, target: "es2022",
+    lib: { entry: at(`${name}/src/index.ts`), formats: ["es"], fileName: () => "index.js" },
+    rollupOptions: { external: [/^@notification-hub\//, /^socket\.io-client$/, /^lit(\/|$)/, /^react(\/|$)/] },
+  },
+});
 
 /** Pages as the hub serves them below their names. The demo's build empties the folder around them. */
 export const pages: InlineConfig[] = ["console", "docs"].map((name) => ({

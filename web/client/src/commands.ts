@@ -26,7 +26,7 @@ export class Commands {
   readonly #outbox: Outbox;
   readonly #pause = new Timer();
   #draining = false;
-  #current: Waiting | undefined; // the one that is being sent
+  #sending: string | undefined; // its id
   #over = false;
 
   constructor(host: CommandsHost, outbox: Outbox) {
@@ -39,16 +39,30 @@ export class Commands {
     this.#pause.clear();
   }
 
+  /** Shows what waits. What the tab that led before told to wait, and is not kept, was answered. */
+  async begin(): Promise<void> {
+    const told = Object.keys(this.#host.state.inbox.get().waiting);
+    await this.#show();
+    const kept = new Set((await this.#outbox.all()).map(({ id }) => id));
+    for (const id of told) if (!kept.has(id)) this.#settled(id);
+  }
+
   /** Sends what waits, this one among it; `done` says when. */
   async add(entry: Waiting): Promise<void> {
     this.#host.state.inbox.update((now) => inbox.withWaiting(now, entry.id, entry.payload, entry.delta, entry.at));
-    await this.#outbox.add(entry);
-    await this.show();
+    try {
+      await this.#outbox.add(entry);
+    } catch (error) {
+      this.#settled(entry.id);
+      this.#host.done(entry.id, error);
+      return;
+    }
+    await this.#show();
     void this.drain();
   }
 
   /** Shows what waits as if it were done. */
-  async show(): Promise<void> {
+  async #show(): Promise<void> {
     const { state } = this.#host;
     const waiting = await this.#outbox.all();
     if (this.#over) return;
@@ -73,21 +87,18 @@ export class Commands {
     }
   }
 
-  /** A change came as an event: if it is the one that is being sent, it is counted now. */
+  /** A mark came as an event: if it is one of those sent, it is shown and counted now. */
   heard(mark: MarkPayload): void {
-    const current = this.#current;
-    if (current && same(current.payload, mark)) this.#settled(current.id);
+    this.#host.state.inbox.update((now) => inbox.withoutTold(now, mark, this.#sending));
   }
 
   /** Whether the next one may follow. */
   async #sent(entry: Waiting): Promise<boolean> {
     const { state } = this.#host;
-    this.#current = entry;
+    this.#sending = entry.id;
     let refused: unknown;
     try {
-      const unread = await this.#markNow(entry.payload);
-      this.#settled(entry.id);
-      state.inbox.update((now) => inbox.withUnread(now, unread));
+      await this.#markNow(entry);
     } catch (error) {
       const { retry, retryAfter } = asHubError(error);
       if (retry) {
@@ -96,10 +107,10 @@ export class Commands {
       }
       refused = error;
     } finally {
-      this.#current = undefined;
+      this.#sending = undefined;
     }
     await this.#outbox.remove(entry.id);
-    this.#settled(entry.id);
+    if (state.inbox.get().waiting[entry.id]?.answered === undefined) this.#settled(entry.id);
     state.connection.update((now) => ({ ...now, queued: Math.max(0, now.queued - 1) }));
     this.#host.done(entry.id, refused);
     return true;
@@ -109,16 +120,17 @@ export class Commands {
     this.#host.state.inbox.update((now) => inbox.withoutWaiting(now, id));
   }
 
-  async #markNow(payload: MarkPayload): Promise<Unread> {
-    const { http, line, live } = this.#host;
-    if (!live) return (await http.post<{ unread: Unread }>("/v1/notifications/mark", payload)).unread;
-    let unread: Unread | undefined;
-    await line.send("notifications:mark", payload, (data) => (unread = data.unread));
-    return unread!;
+  async #markNow({ id, payload, at }: Waiting): Promise<void> {
+    const { http, line, live, state } = this.#host;
+    if (live) {
+      await line.send("notifications:mark", payload, ({ changed, unread }) => {
+        if (!changed) this.#settled(id); // no event will tell it
+        state.inbox.update((now) => inbox.withAnswered(now, id, unread));
+      });
+      return;
+    }
+    const { unread } = await http.post<{ unread: Unread }>("/v1/notifications/mark", payload);
+    this.#settled(id);
+    state.inbox.update((now) => inbox.withAnswered(inbox.withMark(now, payload, at, unread.version), id, unread));
   }
-}
-
-function same(a: MarkPayload, b: MarkPayload): boolean {
-  const ids = (mark: MarkPayload): string => (mark.ids === "all" ? "all" : [...mark.ids].sort().join());
-  return a.as === b.as && a.upTo === b.upTo && ids(a) === ids(b);
 }

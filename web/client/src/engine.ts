@@ -7,6 +7,7 @@ import type { Http } from "./http";
 import * as inbox from "./inbox";
 import { Line, type LineState, type Wake } from "./line";
 import type { Outbox, Waiting } from "./outbox";
+import * as pages from "./pages";
 import type {
   Envelope, Filter, Hello, ListPayload, NotificationPage, Position, Preferences, Reset, Unread,
 } from "./protocol";
@@ -66,7 +67,7 @@ export class Engine implements FollowHost, CommandsHost {
 
   start(): void {
     this.line.connect();
-    void this.#commands.show();
+    void this.#commands.begin();
   }
 
   close(): void {
@@ -164,7 +165,7 @@ export class Engine implements FollowHost, CommandsHost {
     const held = new Set<string>(hello.channels.map((each) => each.channel));
     for (const [channel, follow] of this.#follows) follow.begin(held.has(channel) && hello.recovered);
     void this.#commands.drain();
-    this.#reload();
+    this.#refresh(true);
   }
 
   #ownPositions(): Record<string, Position> {
@@ -205,7 +206,7 @@ export class Engine implements FollowHost, CommandsHost {
       const { ids, all, upTo, state, unread } = envelope.data;
       if (state === "PREFERENCES" || state === "SUBSCRIPTIONS") {
         this.#preferences = undefined;
-        this.#reload(true);
+        this.#reload();
       } else if (state === "EXPIRED") {
         const known = new Set(box.get().items.map((item) => item.id));
         box.update((now) => inbox.withEnded(now, ids ?? [], unread));
@@ -213,8 +214,9 @@ export class Engine implements FollowHost, CommandsHost {
         if (unsure) this.#recount.set(Math.random() * RECOUNT, () => void this.#count());
       } else if (all ?? ids?.length) {
         const mark = { ids: all ? ("all" as const) : ids!, as: state, ...(upTo ? { upTo } : {}) };
-        box.update((now) => inbox.withMark(now, mark, envelope.timestamp));
+        box.update((now) => inbox.withMark(now, mark, envelope.timestamp, unread?.version));
         this.#commands.heard(mark);
+        this.#refresh();
       }
       box.update((now) => inbox.withUnread(now, unread));
     }
@@ -240,11 +242,14 @@ export class Engine implements FollowHost, CommandsHost {
     if (follow && !this.#isOwn(reset.channel)) return follow.reset(reset);
     this.#moveTo(reset.channel, reset);
     const page = reset.snapshot;
-    if (page && "items" in page) {
-      this.state.inbox.update((now) => inbox.withPage(now, "ALL", page, true));
-    } else if (this.#isOwn(reset.channel)) {
-      this.#reload(true);
+    const box = this.state.inbox;
+    const isPage = page && "items" in page;
+    if (!isPage && !this.#isOwn(reset.channel)) return;
+    box.update((now) => inbox.withStale(now));
+    if (isPage && !box.get().lists.ALL.loading) {
+      box.update((now) => pages.withPage(pages.withLoading(now, "ALL"), "ALL", page, true));
     }
+    this.#refresh();
   }
 
   // -- the inbox --------------------------------------------------------------------------------
@@ -254,23 +259,19 @@ export class Engine implements FollowHost, CommandsHost {
     const box = this.state.inbox;
     const known = box.get().lists[filter];
     if (known.loading || (more && !known.nextCursor)) return;
-    box.update((now) => inbox.withLoading(now, filter));
+    box.update((now) => pages.withLoading(now, filter));
     const payload: ListPayload = {
       filter, limit: this.#options.pageSize, ...(more ? { cursor: known.nextCursor! } : {}),
     };
     try {
       this.#preferences ??= (await this.http.get<Preferences>("/v1/preferences")).body ?? undefined;
       const page = await this.#page(payload);
-      box.update((now) => this.#withOwn(inbox.withPage(now, filter, page, !more)));
-      void this.#commands.show();
+      box.update((now) => pages.withPage(now, filter, page, !more));
+      if (box.get().lists[filter].stale) return this.list(filter); // overtaken
     } catch (error) {
-      box.update((now) => inbox.withLoadError(now, filter, asHubError(error).code));
+      box.update((now) => pages.withLoadError(now, filter, asHubError(error).code));
     }
-  }
-
-  #withOwn(state: inbox.InboxState): inbox.InboxState {
-    const { unread } = this.state.inbox.get();
-    return inbox.withUnread(state, unread);
+    this.#refresh();
   }
 
   async #page(payload: ListPayload): Promise<NotificationPage> {
@@ -283,11 +284,18 @@ export class Engine implements FollowHost, CommandsHost {
     return (await this.http.get<NotificationPage>(`/v1/notifications?${query}`)).body!;
   }
 
-  /** Loads again what failed or, with `all`, whatever is loaded. */
-  #reload(all = false): void {
+  /** Loads again whatever is loaded. */
+  #reload(): void {
+    this.state.inbox.update((now) => inbox.withStale(now));
+    this.#refresh();
+  }
+
+  /** Loads again what is stale and, with `failed`, what could not be loaded. */
+  #refresh(failed = false): void {
     const { lists } = this.state.inbox.get();
     for (const filter of Object.keys(lists) as Filter[]) {
-      if (lists[filter].error || (all && lists[filter].loaded)) void this.list(filter);
+      const { stale, loading, error } = lists[filter];
+      if (!loading && (stale || (failed && error))) void this.list(filter);
     }
   }
 
@@ -296,7 +304,7 @@ export class Engine implements FollowHost, CommandsHost {
       const known = this.state.inbox.get().unread.version;
       const unread = (await this.http.get<Unread>("/v1/notifications/unread-count")).body!;
       this.state.inbox.update((now) => inbox.withUnread(now, unread));
-      if (unread.version > known && known >= 0) this.#reload(true);
+      if (unread.version > known && known >= 0) this.#reload();
       this.#pollFailures = 0;
       this.polled(true);
       void this.#commands.drain();
@@ -315,7 +323,7 @@ export class Engine implements FollowHost, CommandsHost {
   }
 
   done(id: string, error: unknown): void {
-    if (error) this.#reload(true); // what was shown ahead of the answer is taken back
+    if (error) this.#reload(); // what was shown ahead of the answer is taken back
     this.#options.onDone(id, error);
   }
 }

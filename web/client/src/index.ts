@@ -1,6 +1,7 @@
 export { createHub, HubClient, type ChannelOptions, type HubOptions } from "./hub";
 export { HubError } from "./errors";
-export { emptyInbox, type InboxState, isUnread, view } from "./inbox";
+export { emptyInbox, type InboxState, view } from "./inbox";
+export { isUnread } from "./items";
 export { durationMs, emptyJob, isTerminal, type Feed, type JobState } from "./job";
 export type * from "./protocol";
 export { isType } from "./protocol";

@@ -1,10 +1,9 @@
 import "fake-indexeddb/auto";
 import { describe, expect, test } from "vitest";
 import { pollDelay, reconnectDelay } from "../src/backoff";
-import * as inbox from "../src/inbox";
 import { durationMs, emptyJob, withActivity, withEvent, withHistory, withSnapshot } from "../src/job";
 import { AT_MOST, IndexedDbStorage, MemoryStorage, newId, Outbox, type Storage, type Waiting } from "../src/outbox";
-import type { Envelope, JobSnapshot, Notification } from "../src/protocol";
+import type { Envelope, JobSnapshot } from "../src/protocol";
 import { Store, until } from "../src/store";
 import { Credentials, subjectOf } from "../src/token";
 import { mint } from "../../test/hub";
@@ -81,70 +80,11 @@ describe("a job", () => {
   );
 });
 
-const note = (id: string, more: Partial<Notification> = {}): Notification => ({
-  id, type: "t", title: id, body: "", severity: "INFO", createdAt: `2026-01-28T10:00:0${id}.000Z`,
-  seenAt: null, readAt: null, dismissedAt: null, scope: "USER", ...more,
-});
-const NOW = "2026-01-28T11:00:00.000Z";
-
-describe("an inbox", () => {
-  const loaded = (): inbox.InboxState =>
-    inbox.withPage(inbox.emptyInbox(), "ALL", { items: [note("3"), note("2"), note("1")], nextCursor: null, unread: { count: 3, version: 5 } }, true);
-
-  test("believes the highest version only", () => {
-    const state = inbox.withUnread(loaded(), { count: 9, version: 4 });
-    expect(state.count).toBe(3);
-    expect(inbox.withUnread(state, { count: 0, version: 6 }).count).toBe(0);
-  });
-
-  test("counts a mark once, before its answer and after it", () => {
-    const mark = { ids: ["1", "2"], as: "READ" as const };
-    const delta = inbox.deltaOf(loaded(), mark, NOW);
-    let state = inbox.withWaiting(loaded(), "c", mark, delta, NOW);
-    expect(state.count).toBe(1);
-    expect(inbox.withWaiting(state, "c", mark, delta, NOW).count).toBe(1);
-    state = inbox.withUnread(inbox.withoutWaiting(state, "c"), { count: 1, version: 6 });
-    expect(state.count).toBe(1);
-    expect(inbox.view(state, "UNREAD").map(({ id }) => id)).toEqual(["3"]);
-  });
-
-  test("a mark of all leaves alone what is newer than upTo", () => {
-    const state = inbox.withMark(loaded(), { ids: "all", as: "DISMISSED", upTo: "2" }, NOW);
-    expect(inbox.view(state, "ALL").map(({ id }) => id)).toEqual(["3"]);
-    expect(inbox.view(state, "DISMISSED").map(({ id }) => id)).toEqual(["2", "1"]);
-  });
-
-  test("an announcement counts one unless muted, and an update in place counts nothing", () => {
-    const told = inbox.withNotification(loaded(), note("4", { scope: "ALL" }), false);
-    expect(told.count).toBe(4);
-    expect(inbox.withNotification(loaded(), note("4", { scope: "ALL" }), true)).toMatchObject({ count: 3 });
-    expect(inbox.withNotification(told, note("4", { scope: "ALL" }), false).count).toBe(4);
-    expect(inbox.withUnread(told, { count: 4, version: 6 }).count).toBe(4);
-  });
-
-  test("what ended is gone, and without a count what was unread of it counts less", () => {
-    const read = inbox.withMark(loaded(), { ids: ["1"], as: "READ" }, NOW);
-    const ended = inbox.withEnded(read, ["1", "2", "9"]);
-    expect(inbox.view(ended, "ALL").map(({ id }) => id)).toEqual(["3"]);
-    expect(ended.count).toBe(2);
-    expect(inbox.withUnread(ended, { count: 1, version: 6 }).count).toBe(1);
-    expect(inbox.withEnded(read, ["3"], { count: 2, version: 6 })).toMatchObject({ count: 2 });
-  });
-
-  test("shows a list as far as it is loaded, and nothing expired", () => {
-    const page = { items: [note("3"), note("2", { expiresAt: "2026-01-28T10:30:00Z" })], nextCursor: "c", unread: { count: 3, version: 5 } };
-    const state = inbox.withNotification(inbox.withPage(inbox.emptyInbox(), "ALL", page, true), note("1"), false);
-    expect(inbox.view(state, "ALL", Date.parse(NOW)).map(({ id }) => id)).toEqual(["3"]);
-    const more = inbox.withPage(state, "ALL", { items: [note("1")], nextCursor: null, unread: page.unread }, false);
-    expect(inbox.view(more, "ALL", Date.parse(NOW)).map(({ id }) => id)).toEqual(["3", "1"]);
-  });
-});
-
 describe.each<[string, () => Promise<Storage>]>([
   ["memory", () => Promise.resolve(new MemoryStorage())],
   ["IndexedDB", () => IndexedDbStorage.open(`test-${newId()}`)],
 ])("an outbox in %s", (_, open) => {
-  const entry = (id = newId()): Waiting => ({ id, payload: { ids: ["1"], as: "READ" }, delta: -1, at: NOW });
+  const entry = (id = newId()): Waiting => ({ id, payload: { ids: ["1"], as: "READ" }, delta: -1, at: "2026-01-28T11:00:00.000Z" });
 
   test("keeps the order of one millisecond, and an id once", async () => {
     const outbox = new Outbox(await open());
@@ -170,7 +110,7 @@ describe.each<[string, () => Promise<Storage>]>([
 test("IndexedDB has after a reload what was there before", async () => {
   const name = `test-${newId()}`;
   const before = await IndexedDbStorage.open(name);
-  await before.put({ id: "1", payload: { ids: ["1"], as: "READ" }, delta: -1, at: NOW });
+  await before.put({ id: "1", payload: { ids: ["1"], as: "READ" }, delta: -1, at: "2026-01-28T11:00:00.000Z" });
   before.close();
   const after = await IndexedDbStorage.open(name);
   expect((await after.all()).map(({ id }) => id)).toEqual(["1"]);

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Socket } from "socket.io-client";
 import { mint, type Node, startNode, Worker } from "../hub";
 import { connect, ConsolePage, openConsole, settled, VIEWS } from "./console";
-import { hub, openBrowser, openDemo, shows, somebody } from "./pages";
+import { administer, hub, openBrowser, openDemo, shows, somebody } from "./pages";
 import { tooWide, violations } from "./use";
 
 const worker = new Worker(hub);
@@ -166,10 +166,11 @@ test("a node that does not answer is named where its connections are missing", a
   other.pause();
   try {
     await page.evaluate(() => (location.hash = "#/connections?user=paused"));
-    await page.getByText("Did not answer: ").waitFor();
+    await page.getByText(/^Did not answer: /).waitFor();
   } finally {
     other.resume();
   }
+  await expect.poll(() => administer("connections", { userId: "nobody" }), { timeout: 30_000 }).not.toHaveProperty("missing");
 });
 
 test("a ban keeps a user out, with its message, until it is lifted", async () => {

@@ -1,22 +1,9 @@
 /** What somebody sees of notifications and of the connection, on pages, tabs and devices. */
-import { io, type Socket } from "socket.io-client";
 import { expect, test } from "vitest";
-import { mint, Worker } from "../hub";
-import { hub, openBrowser, openDemo, type Person, shows, somebody } from "./pages";
+import { Worker } from "../hub";
+import { administer, hub, openBrowser, openDemo, type Person, shows, somebody } from "./pages";
 
 const worker = new Worker(hub);
-
-/** Gives an administrator's command; resolves with the answer's data. */
-async function administer(name: string, payload: unknown): Promise<Record<string, unknown>> {
-  const admin: Socket = io(`${hub.url}/admin`, { transports: ["websocket"], forceNew: true, auth: { token: mint(hub.secret, "root", { roles: ["admin"] }) } });
-  try {
-    const answer = (await admin.timeout(10_000).emitWithAck(name, payload)) as { ok: boolean; data: Record<string, unknown> };
-    expect(answer).toMatchObject({ ok: true });
-    return answer.data;
-  } finally {
-    admin.disconnect();
-  }
-}
 
 const connectionsOf = async (user: string): Promise<number> => ((await administer("connections", { userId: user })).items as unknown[]).length;
 
@@ -121,10 +108,12 @@ test("the inbox is used with the keyboard alone", async () => {
   const { page, left } = await openDemo(await openBrowser());
   await notify(left, 2);
   const { keyboard } = page;
-  const focused = (name: string): Promise<void> => shows(page.locator(":focus").and(page.getByRole("button", { name }).or(page.getByRole("tab", { name }))));
+  const named = (name: string) => page.getByRole("button", { name }).or(page.getByRole("tab", { name }));
+  const focused = (name: string): Promise<void> => shows(page.locator(":focus").and(named(name)));
   const tabTo = async (name: string): Promise<void> => {
+    await shows(named(name)); // a list that is still being asked for has nothing to go to
     for (let steps = 0; steps < 20; steps++) {
-      if (await page.locator(":focus").and(page.getByRole("button", { name }).or(page.getByRole("tab", { name }))).count()) return;
+      if (await page.locator(":focus").and(named(name)).count()) return;
       await keyboard.press("Tab");
     }
     throw new Error(`Tab does not lead to ${name}`);

@@ -3,6 +3,8 @@
 import { randomUUID } from "node:crypto";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, inject } from "vitest";
+import { io, type Socket } from "socket.io-client";
+import { mint } from "../hub";
 import { overhearPages } from "../overheard";
 
 const LIMIT = 20_000;
@@ -10,6 +12,18 @@ const LIMIT = 20_000;
 export const hub = inject("hub");
 /** A user whom no other story knows. */
 export const somebody = (name: string): string => `${name}-${randomUUID().slice(0, 8)}`;
+
+/** Gives an administrator's command; resolves with the answer's data. */
+export async function administer(name: string, payload: unknown): Promise<Record<string, unknown>> {
+  const admin: Socket = io(`${hub.url}/admin`, { transports: ["websocket"], forceNew: true, auth: { token: mint(hub.secret, "root", { roles: ["admin"] }) } });
+  try {
+    const answer = (await admin.timeout(10_000).emitWithAck(name, payload)) as { ok: boolean; data: Record<string, unknown> };
+    expect(answer).toMatchObject({ ok: true });
+    return answer.data;
+  } finally {
+    admin.disconnect();
+  }
+}
 
 let browser: Browser;
 const contexts: BrowserContext[] = [];
