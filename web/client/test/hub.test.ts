@@ -172,6 +172,40 @@ describe("the inbox", () => {
     expect(each.inbox().get().count).toBe(1);
   });
 
+  test("refuses a mark that finds as many waiting as may, and does not show it as done", async () => {
+    const ana = user();
+    const each = client(ana);
+    await online(each);
+    await worker.notify([ana], "one");
+    await until(each.inbox(), ({ count }) => count === 1);
+    await each.setOffline(true);
+    const { id } = each.inbox().get().items[0]!;
+    const seen = Array.from({ length: 500 }, () => each.mark([id], "SEEN"));
+    await until(each.connection(), ({ queued }) => queued === seen.length);
+    await expect(each.mark([id], "DISMISSED")).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    expect(each.inbox().get().count).toBe(1);
+    expect(view(each.inbox().get(), "ALL").map((item) => item.id)).toEqual([id]);
+  });
+
+  test("shows in a list that is opened right after a mark what was marked", async () => {
+    const ana = user();
+    const each = client(ana);
+    await online(each);
+    const titles = ["one", "two", "three"];
+    for (const title of titles) await worker.notify([ana], title);
+    await until(each.inbox(), ({ count }) => count === titles.length);
+    await each.load("ALL");
+    const ids = each.inbox().get().items.map(({ id }) => id);
+    for (const id of ids) {
+      const marked = each.mark([id], "DISMISSED");
+      await each.load("DISMISSED");
+      await marked;
+      expect(view(each.inbox().get(), "DISMISSED").map((item) => item.id)).toContain(id);
+    }
+    await until(each.inbox(), ({ waiting }) => !Object.keys(waiting).length);
+    expect(view(each.inbox().get(), "DISMISSED").map((item) => item.id)).toEqual(ids);
+  });
+
   test("an announcement counts one, and a missed notification comes after an absence", async () => {
     const ana = user();
     const each = client(ana);
