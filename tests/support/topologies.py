@@ -67,10 +67,16 @@ class Cluster:
         raise AssertionError("no member is running")
 
     async def move(self, key: str, target: Member) -> None:
-        """Gives the slot of ``key``, without keys, to another primary, as resharding ends."""
+        """Gives the slot of ``key``, without keys, to another primary, as resharding ends.
+
+        The target is told first, and that it imports the slot: so its epoch is the highest, and
+        what others still say of the former owner counts for nothing.
+        """
         slot = await target.ask("CLUSTER", "KEYSLOT", key)
+        former = (await (await self.owner(key)).ask("CLUSTER", "MYID")).decode()
         name = (await target.ask("CLUSTER", "MYID")).decode()
-        for member in self.primaries:
+        await target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", former)
+        for member in sorted(self.primaries, key=lambda each: each is not target):
             await member.ask("CLUSTER", "SETSLOT", slot, "NODE", name)
         for member in [*self.primaries, *self.replicas]:
             await eventually(partial(_owned_by, member, slot, target.port))
