@@ -130,7 +130,7 @@ export class HubClient {
 
   /** Marks notifications. It shows at once and is kept, also over a reload, until the hub has
    * answered; then it resolves, or rejects if the hub will never take it. */
-  async mark(ids: string[] | "all", as: Mark): Promise<void> {
+  mark(ids: string[] | "all", as: Mark): Promise<void> {
     const inbox = this.#state.inbox.get();
     const newest = inbox.items[0]?.id;
     // what comes later is not meant, however long the command waits
