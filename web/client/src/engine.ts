@@ -32,6 +32,7 @@ export interface EngineOptions {
 
 const RESUMED = 50; // channels that a connect may resume
 const INBOX_POLL = 10;
+const OVERTAKEN = 5; // times in a row that a list is asked for again
 const RECOUNT = 3; // seconds within which all clients ask anew, where one event changed many counts
 const SOCKET_AGAIN = 30; // seconds between attempts of the socket while polling works
 
@@ -255,7 +256,7 @@ export class Engine implements FollowHost, CommandsHost {
   // -- the inbox --------------------------------------------------------------------------------
 
   /** Loads the first page of a list, or the next one with `more`. Its state says how that went. */
-  async list(filter: Filter, more = false): Promise<void> {
+  async list(filter: Filter, more = false, tries = OVERTAKEN): Promise<void> {
     const box = this.state.inbox;
     const known = box.get().lists[filter];
     if (known.loading || (more && !known.nextCursor)) return;
@@ -267,7 +268,10 @@ export class Engine implements FollowHost, CommandsHost {
       this.#preferences ??= (await this.http.get<Preferences>("/v1/preferences")).body ?? undefined;
       const page = await this.#page(payload);
       box.update((now) => pages.withPage(now, filter, page, !more));
-      if (box.get().lists[filter].stale) return this.list(filter); // overtaken
+      if (box.get().lists[filter].stale) {
+        if (tries) return this.list(filter, false, tries - 1);
+        box.update((now) => pages.withLoadError(now, filter, "UNAVAILABLE")); // the next connect tries again
+      }
     } catch (error) {
       box.update((now) => pages.withLoadError(now, filter, asHubError(error).code));
     }

@@ -8,7 +8,7 @@ export function withLoading(state: InboxState, filter: Filter): InboxState {
 }
 
 export function withLoadError(state: InboxState, filter: Filter, error: string): InboxState {
-  return withList(state, filter, { loading: false, error });
+  return withList(state, filter, { loading: false, error, stale: false });
 }
 
 /** The state with a page of a list that was asked for; `first`: the list begins anew with it. One that

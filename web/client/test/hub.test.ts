@@ -1,7 +1,7 @@
 /** The SDK in Node against a running hub. */
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, inject, test } from "vitest";
-import { createHub, type Envelope, type HubClient, type HubOptions, type Readable, until, view } from "@notification-hub/client";
+import { createHub, type Envelope, type HubClient, type HubOptions, type InboxState, type Readable, type Store, until, view } from "@notification-hub/client";
 import { io } from "socket.io-client";
 import { mint, Worker } from "../../test/hub";
 
@@ -204,6 +204,15 @@ describe("the inbox", () => {
     }
     await until(each.inbox(), ({ waiting }) => !Object.keys(waiting).length);
     expect(view(each.inbox().get(), "DISMISSED").map((item) => item.id)).toEqual(ids);
+  });
+
+  test("does not ask for ever for a list of which something newer was told", async () => {
+    const each = client(user());
+    await online(each);
+    const box = each.inbox() as Store<InboxState>;
+    box.update((now) => ({ ...now, at: Number.MAX_SAFE_INTEGER })); // as after a hub's stores went back in time
+    await each.load("ALL");
+    expect(box.get().lists.ALL).toMatchObject({ loading: false, error: "UNAVAILABLE" });
   });
 
   test("an announcement counts one, and a missed notification comes after an absence", async () => {
